@@ -1,0 +1,233 @@
+"""The folder that is served: `model.onnx`, `features.py`, `signature.json`, `smoke.json`, and `bundle.json`
+with the sha256 of each. A bundle's id is the sha256 of its `bundle.json`, so the id names every byte.
+
+Training, `compare` and the server all answer through `load`, so they cannot disagree.
+"""
+
+import ast
+import hashlib
+import importlib.util
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from . import columns
+from .columns import Kind, Raw
+from .config import Task
+from .errors import BadData, Integrity
+
+INDEX = "bundle.json"
+MODEL, FEATURES, SIGNATURE, SMOKE = "model.onnx", "features.py", "signature.json", "smoke.json"
+FILES = (MODEL, FEATURES, SIGNATURE, SMOKE)
+NUMBERS, TEXTS = "numbers", "texts"
+
+
+class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One raw column of a request."""
+
+    name: str
+    kind: Kind
+
+
+class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a request carries and what an answer means.
+
+    `columns` are the raw columns without the label. `classes` are the labels in the order of the model's
+    probabilities, empty for regression. `threshold` is the probability of `classes[1]` from which it is answered.
+    """
+
+    schema: int = 1
+    name: str
+    task: Task
+    label: str
+    columns: list[Column]
+    numeric: list[str]
+    categorical: list[str]
+    classes: list[str] = []
+    threshold: float = 0.5
+
+
+class Smoke(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Made rows and the scores the model gave them when it was exported, for the test after a deployment."""
+
+    rows: list[dict[str, Any]]
+    scores: list[list[float]]
+
+
+class Index(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """bundle.json: the sha256 of every other file."""
+
+    schema: int = 1
+    files: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A verified bundle, ready to answer."""
+
+    id: str
+    signature: Signature
+    smoke: Smoke
+    features: Callable[[Raw], Mapping[str, NDArray[Any]]]
+    session: ort.InferenceSession
+
+    def scores(self, raw: Raw) -> NDArray[np.float64]:
+        """Give shape (n, classes) probabilities, or (n, 1) values for regression.
+
+        Args:
+            raw: the signature's columns, each shape (n,), of the kinds of `columns`.
+
+        Raises:
+            BadData: `features.py` cannot work with these rows.
+        """
+        numbers, texts = matrices(self.features, self.signature.numeric, self.signature.categorical, raw)
+        given = {i.name for i in self.session.get_inputs()}
+        feed = {name: value for name, value in ((NUMBERS, numbers), (TEXTS, texts)) if name in given}
+        output = "probabilities" if self.signature.task == "classification" else "variable"
+        answer = self.session.run([output], feed)[0]
+        return np.asarray(answer, dtype=np.float64).reshape(len(numbers), -1)
+
+    def score(self, raw: Raw) -> NDArray[np.float64]:
+        """Give shape (n,): the probability of the positive class of two, else the value. See `scores`."""
+        return self.scores(raw)[:, -1]
+
+
+def matrices(
+    features: Callable[[Raw], Mapping[str, NDArray[Any]]], numeric: Sequence[str], categorical: Sequence[str], raw: Raw
+) -> tuple[NDArray[np.float32], NDArray[np.object_]]:
+    """Run `features` and lay its columns out: numbers (n, k) float32 and texts (n, m) object, in the given order.
+
+    Raises:
+        BadData: a feature is absent, or is not one value per row.
+    """
+    made = features(raw)
+    rows = len(next(iter(raw.values()))) if raw else 0
+    for name in (*numeric, *categorical):
+        if name not in made:
+            raise BadData(
+                f"src/model/features.py gives no feature {name}", "Return every name of NUMERIC and CATEGORICAL."
+            )
+        if np.shape(made[name]) != (rows,):
+            raise BadData(f"src/model/features.py: feature {name} has shape {np.shape(made[name])}, not ({rows},)")
+    numbers = np.empty((rows, len(numeric)), dtype=np.float32)
+    for i, name in enumerate(numeric):
+        numbers[:, i] = made[name]
+    texts = np.empty((rows, len(categorical)), dtype=object)
+    for i, name in enumerate(categorical):
+        texts[:, i] = made[name]
+    return numbers, texts
+
+
+def raw_from_rows(signature: Signature, rows: Sequence[Mapping[str, Any]]) -> Raw:
+    """Make raw columns from rows as a request has them; an absent value is missing, an extra column is ignored.
+
+    Raises:
+        BadData: a value does not fit its column's kind.
+    """
+    return {c.name: columns.column(c.kind, [row.get(c.name) for row in rows], c.name) for c in signature.columns}
+
+
+def sha256(path: Path) -> str:
+    """Give the sha256 of a file's bytes, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def seal(folder: Path) -> str:
+    """Write `bundle.json` over the files that are there; give the bundle's id."""
+    index = Index(files={name: sha256(folder / name) for name in FILES})
+    (folder / INDEX).write_bytes(msgspec.json.format(msgspec.json.encode(index), indent=2) + b"\n")
+    return sha256(folder / INDEX)
+
+
+def identify(folder: Path) -> str:
+    """Give the bundle's id after checking every file against `bundle.json`.
+
+    Raises:
+        Integrity: a file is missing, differs from its hash, or is not listed.
+    """
+    try:
+        index = msgspec.json.decode((folder / INDEX).read_bytes(), type=Index)
+    except FileNotFoundError:
+        raise Integrity(
+            f"{folder.name}/: no {INDEX}", "Run `dvc repro export`, or restore the bundle by its id."
+        ) from None
+    except msgspec.MsgspecError as error:
+        raise Integrity(f"{folder.name}/{INDEX}: {error}") from error
+    if set(index.files) != set(FILES):
+        raise Integrity(f"{folder.name}/{INDEX} lists {sorted(index.files)}, not {sorted(FILES)}")
+    for name, expected in index.files.items():
+        if not (folder / name).is_file():
+            raise Integrity(f"{folder.name}/{name} is missing")
+        if (found := sha256(folder / name)) != expected:
+            raise Integrity(f"{folder.name}/{name} has sha256 {found[:12]}, {INDEX} says {expected[:12]}")
+    return sha256(folder / INDEX)
+
+
+def load(folder: Path, expected: str | None = None, threads: int = 0) -> Bundle:
+    """Verify a bundle and make it ready.
+
+    Args:
+        folder: holds the files.
+        expected: the id that it must have, when the caller knows it.
+        threads: of the model within one call; 0 lets onnxruntime choose.
+
+    Raises:
+        Integrity: see `identify`; or the id is another one; or `features.py` imports more than numpy.
+    """
+    found = identify(folder)
+    if expected is not None and found != expected:
+        raise Integrity(f"{folder.name}/ holds bundle {found[:12]}, not {expected[:12]}")
+    signature = msgspec.json.decode((folder / SIGNATURE).read_bytes(), type=Signature)
+    smoke = msgspec.json.decode((folder / SMOKE).read_bytes(), type=Smoke)
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    session = ort.InferenceSession((folder / MODEL).read_bytes(), options, providers=["CPUExecutionProvider"])
+    return Bundle(found, signature, smoke, load_features(folder / FEATURES), session)
+
+
+def load_features(path: Path) -> Callable[[Raw], Mapping[str, NDArray[Any]]]:
+    """Import a `features.py` under a name made of its hash, so that two versions live side by side.
+
+    Raises:
+        Integrity: it imports more than numpy, or has no function `features`.
+    """
+    check_imports(path)
+    name = f"features_{sha256(path)[:16]}"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, path)
+        if spec is None or spec.loader is None:
+            raise Integrity(f"{path.name} cannot be imported")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        sys.modules[name] = module
+    found: Callable[[Raw], Mapping[str, NDArray[Any]]] | None = getattr(sys.modules[name], "features", None)
+    if found is None:
+        raise Integrity(f"{path.name} defines no function `features`", "Define features(raw) in src/model/features.py.")
+    return found
+
+
+def check_imports(path: Path) -> None:
+    """Refuse a `features.py` that imports anything but numpy and the standard typing modules. Raises Integrity."""
+    allowed = {"numpy", "typing", "collections", "__future__"}
+    for node in ast.walk(ast.parse(path.read_bytes(), filename=path.name)):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [node.module if node.module and not node.level else "a module of this repository"]
+        else:
+            continue
+        for name in names:
+            if name.split(".")[0] not in allowed:
+                raise Integrity(
+                    f"{path.name}, line {node.lineno}: imports {name}, but it travels with the model and may import numpy only",
+                    "Move joins and look-ups to src/model/source.py.",
+                )

@@ -1,0 +1,277 @@
+"""The command `model`: parses, calls, prints. Each verb imports its room when it is called."""
+
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from . import repo
+from .errors import MergelineError
+
+app = typer.Typer(
+    help="Train, judge, release and serve the model of this repository.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+release_app = typer.Typer(
+    help="Make or check release.json, the content-addressed record of one bundle.", no_args_is_help=True
+)
+app.add_typer(release_app, name="release", rich_help_panel="Release")
+
+out = Console(soft_wrap=True)
+err = Console(stderr=True, soft_wrap=True)
+
+STAGES = "Stages of dvc.yaml"
+JUDGE = "Judge"
+RELEASE = "Release"
+RUN = "Run"
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+PullRequest = Annotated[
+    bool, typer.Option("--pull-request", help="Push a branch and open a pull request instead of a commit here.")
+]
+
+
+@app.callback()
+def options(
+    show_traceback: Annotated[bool, typer.Option("--traceback", help="Show where an error was raised.")] = False,
+) -> None:
+    """Options of every verb."""
+    if show_traceback:
+        os.environ["MERGELINE_TRACEBACK"] = "1"
+
+
+def main() -> None:
+    """Run the command; an expected failure is one line and its exit code."""
+    try:
+        app()
+    except MergelineError as error:
+        if os.environ.get("MERGELINE_TRACEBACK"):
+            traceback.print_exc()
+        err.print("[bold red]error[/] ", end="")
+        err.print(str(error), markup=False, highlight=False)
+        sys.exit(error.code)
+
+
+def _stage(name: str, text: str) -> None:
+    def verb() -> None:
+        from importlib import import_module
+
+        root = repo.root()
+        repo.own_code(root)
+        import_module(f"mergeline.stages.{name}").run(root)
+
+    verb.__doc__ = text
+    app.command(name, rich_help_panel=STAGES)(verb)
+
+
+for _name, _text in {
+    "ingest": "Fetch the raw rows as of data.as_of into data/raw.parquet.",
+    "validate": "Check the raw rows against src/model/schema.py.",
+    "split": "Part training rows from held-out rows.",
+    "train": "Fit the pipeline of src/model/estimator.py on the training rows.",
+    "evaluate": "Measure the model on the held-out rows.",
+    "export": "Convert the model to a bundle and prove that it answers alike.",
+    "explain": "Say which features the model listens to.",
+}.items():
+    _stage(_name, _text)
+
+
+@app.command(rich_help_panel=JUDGE)
+def compare(
+    base: Annotated[str, typer.Option(help="Branch, tag or commit that the change is for.")] = "main",
+    summary: Annotated[
+        bool, typer.Option(help="Also append the report to the job summary (GITHUB_STEP_SUMMARY).")
+    ] = False,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the HTML report.")] = False,
+    json: Json = False,
+) -> None:
+    """Judge this working copy's model against the base model on the same rows; exit code 3 when a gate fails."""
+    from .compare import command
+
+    command.run(_root(), base=base, summary=summary, open_page=open_page, json=json)
+
+
+@app.command(rich_help_panel=JUDGE)
+def comment(
+    report: Annotated[Path, typer.Option(help="The report.json that `model compare` wrote.")] = Path(
+        "report/report.json"
+    ),
+) -> None:
+    """Post or update the one comment and the status of the pull request of this workflow run."""
+    from .compare import comment as room
+
+    room.run(_root(), report)
+
+
+@app.command(rich_help_panel=JUDGE)
+def restore(
+    base: Annotated[bool, typer.Option("--base", help="The state that main's dvc.lock names.")] = False,
+    pr: Annotated[int | None, typer.Option(help="What this pull request's training run handed over.")] = None,
+    merged: Annotated[bool, typer.Option(help="What the pull request that HEAD merges handed over, if any.")] = False,
+    release: Annotated[str | None, typer.Option(help="The state of this release, by id or its first digits.")] = None,
+) -> None:
+    """Put a known state's dvc.lock, data and model in place without training."""
+    from .release import restore as room
+
+    out.print(room.run(_root(), base=base, pr=pr, merged=merged, release=release))
+
+
+@app.command(rich_help_panel=JUDGE)
+def keep(
+    to: Annotated[Path, typer.Option(help="A new folder; the workflow uploads it.")] = Path("handover"),
+) -> None:
+    """Pack dvc.lock, the objects that it names (never raw data) and the report for the release to pick up."""
+    from .release import restore as room
+
+    out.print(room.keep(_root(), to))
+
+
+@app.command(rich_help_panel=JUDGE)
+def track() -> None:
+    """Write the finished training to MLflow, once per bundle."""
+    from . import track as room
+
+    out.print(room.run(_root()))
+
+
+@release_app.command("build")
+def release_build(
+    image: Annotated[
+        str | None, typer.Option(help="repository@sha256:..., or a local image id; none for the local target.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Write release.json for the bundle of this working copy and store the bundle under its id."""
+    from .release import build
+
+    _say(build.run(_root(), image=image), json)
+
+
+@release_app.command("verify")
+def release_verify(
+    path: Annotated[Path, typer.Argument(help="A release.json or pin.json.")] = Path("release.json"),
+) -> None:
+    """Check every hash of a release; exit code 7 when one does not match."""
+    from .release import build
+
+    out.print(build.verify(_root(), path))
+
+
+@app.command(rich_help_panel=RELEASE)
+def promote(
+    environment: Annotated[str, typer.Argument(help="dev, staging or production.")],
+    release: Annotated[
+        str | None, typer.Option(help="A release id or its first digits; else the one of the environment before.")
+    ] = None,
+    pull_request: PullRequest = False,
+) -> None:
+    """Move an environment's pin to a release, as a commit."""
+    from .release import promotion
+
+    out.print(promotion.promote(_root(), environment, release=release, pull_request=pull_request))
+
+
+@app.command(rich_help_panel=RELEASE)
+def rollback(
+    environment: Annotated[str, typer.Argument(help="dev, staging or production.")],
+    to: Annotated[
+        str | None, typer.Option(help="A release id or its first digits; else the one pinned before.")
+    ] = None,
+    reason: Annotated[str | None, typer.Option(help="Why; kept in the commit and the ledger.")] = None,
+    pull_request: PullRequest = False,
+) -> None:
+    """Move an environment's pin back, as a commit."""
+    from .release import promotion
+
+    out.print(promotion.rollback(_root(), environment, to=to, reason=reason, pull_request=pull_request))
+
+
+@app.command(rich_help_panel=RELEASE)
+def status(json: Json = False) -> None:
+    """Show what is pinned and what really runs, per environment."""
+    from .release import status as room
+
+    _say(room.run(_root()), json)
+
+
+@app.command(rich_help_panel=RELEASE)
+def ledger(
+    environment: Annotated[str | None, typer.Argument(help="One environment; else all.")] = None,
+    json: Json = False,
+) -> None:
+    """Show who moved which pin when, why, and with which verdict."""
+    from .release import ledger as room
+
+    _say(room.run(_root(), environment), json)
+
+
+@app.command(rich_help_panel=RELEASE)
+def plan(
+    environment: Annotated[str, typer.Argument(help="dev, staging or production.")],
+    comment: Annotated[bool, typer.Option(help="Post it on the pull request of this workflow run.")] = False,
+    json: Json = False,
+) -> None:
+    """Show what a deployment of the pinned release would change (terraform plan)."""
+    from .release import deploy as room
+
+    _say(room.plan(_root(), environment, comment=comment), json)
+
+
+@app.command(rich_help_panel=RELEASE)
+def deploy(
+    environment: Annotated[str, typer.Argument(help="dev, staging or production.")],
+    rehearse: Annotated[bool, typer.Option(help="Destroy it after the smoke test: for machines that vanish.")] = False,
+    json: Json = False,
+) -> None:
+    """Apply the pinned release, test it, and go back to the previous one when it fails."""
+    from .release import deploy as room
+
+    _say(room.run(_root(), environment, rehearse=rehearse), json)
+
+
+@app.command(rich_help_panel=RUN)
+def serve(
+    bundle: Annotated[Path, typer.Option(help="The folder to serve.")] = Path("bundle"),
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+    expect: Annotated[str | None, typer.Option(help="The bundle id that the folder must have.")] = None,
+) -> None:
+    """Serve a bundle over HTTP."""
+    from .serve import command
+
+    command.run(bundle, host=host, port=port, expect=expect)
+
+
+@app.command(rich_help_panel=RUN)
+def doctor(json: Json = False) -> None:
+    """Say what this machine, this repository and its forge lack, each with the remedy."""
+    from . import doctor as room
+
+    raise typer.Exit(room.run(_root(), json=json))
+
+
+def _root() -> Path:
+    root = repo.root()
+    repo.own_code(root)
+    return root
+
+
+def _say(result: Any, json: bool) -> None:
+    """Print a result: as JSON, or as what its `table()` draws."""
+    import msgspec
+
+    if json:
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(result), indent=2).decode() + "\n")
+    else:
+        out.print(result.table() if hasattr(result, "table") else result)
+
+
+if __name__ == "__main__":
+    main()

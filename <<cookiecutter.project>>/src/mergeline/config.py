@@ -1,0 +1,168 @@
+"""params.yaml (the author's knobs) and gates.yaml (the owners' rules), strict: an unknown key is an error."""
+
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import msgspec
+import yaml
+
+from .errors import BadSettings
+
+PARAMS = "params.yaml"
+GATES = "gates.yaml"
+
+Task = Literal["classification", "regression"]
+SplitBy = Literal["time", "group", "random", "stratified"]
+
+
+class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Unknown keys are errors, values are immutable."""
+
+
+class Data(_Strict):
+    """Where raw rows come from. `as_of` is exclusive: rows before that day."""
+
+    source: Literal["example", "files"] = "example"
+    path: str | None = None
+    as_of: str | None = None
+
+
+class Split(_Strict):
+    """How held-out rows are chosen: the last days by time, else a `share` of groups or rows by hash."""
+
+    by: SplitBy = "time"
+    held_out_days: int = 30
+    share: float = 0.2
+    group: str | None = None
+
+
+class Threshold(_Strict):
+    """The score from which a row is called positive."""
+
+    rule: Literal["fixed"] = "fixed"
+    value: float = 0.5
+
+
+class Seeds(_Strict):
+    """One seed per random step."""
+
+    split: int = 7
+    train: int = 7
+    compare: int = 7
+
+
+class Export(_Strict):
+    """How far the bundle's answers may be from training's."""
+
+    tolerance: float = 1e-5
+    max_flips: int = 0
+
+
+class Compare(_Strict):
+    """How pull requests are judged; taken from the base branch."""
+
+    group: str | None = None
+    level: float = 0.95
+
+
+class Params(_Strict):
+    """params.yaml."""
+
+    python: str
+    task: Task
+    data: Data = Data()
+    split: Split = Split()
+    model: dict[str, Any] = {}
+    threshold: Threshold = Threshold()
+    seeds: Seeds = Seeds()
+    export: Export = Export()
+    compare: Compare = Compare()
+
+
+class Rules(_Strict):
+    """What a candidate must pass for one metric; an absent rule is not asked."""
+
+    not_worse: bool = False
+    at_least: float | None = None
+    at_most: float | None = None
+
+
+class MetricGate(_Strict):
+    """`matters` is the smallest difference that matters, in the metric's unit."""
+
+    matters: float
+    rules: Rules = Rules()
+
+
+class Override(_Strict):
+    """A gate that the owners lift for one pull request, with the reason that the comment prints."""
+
+    gate: str
+    pull_request: int
+    reason: str
+
+
+class Promotion(_Strict):
+    """The order in which environments get a release."""
+
+    order: list[str] = ["staging", "production"]
+    watch_minutes: float = 10
+
+
+class Gates(_Strict):
+    """gates.yaml. `primary` names the metric whose verdict is the pull request's."""
+
+    primary: str
+    metrics: dict[str, MetricGate]
+    overrides: list[Override] = []
+    promotion: Promotion = Promotion()
+
+
+T = TypeVar("T", bound=_Strict)
+
+
+def params(root: Path) -> Params:
+    """Read params.yaml below `root`. Raises BadSettings with file, key and allowed values."""
+    return parse(_text(root / PARAMS), Params, PARAMS)
+
+
+def gates(root: Path) -> Gates:
+    """Read gates.yaml below `root`. Raises BadSettings with file, key and allowed values."""
+    return parse(_text(root / GATES), Gates, GATES)
+
+
+def parse(text: str, kind: type[T], name: str) -> T:
+    """Decode YAML `text` of the file `name` into `kind`. Raises BadSettings."""
+    try:
+        found = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        where = getattr(error, "problem_mark", None)
+        line = f", line {where.line + 1}" if where else ""
+        raise BadSettings(f"{name}{line}: not valid YAML") from error
+    try:
+        return msgspec.convert(found, kind)
+    except msgspec.ValidationError as error:
+        raise BadSettings(f"{name}: {explain(str(error), kind)}") from error
+
+
+def explain(message: str, kind: type[_Strict]) -> str:
+    """Say which keys are allowed where msgspec names the place of the mistake, e.g. `$.data`."""
+    if "unknown field" not in message:
+        return message
+    place = message.split("`$")[-1].rstrip("`").strip(".") if "`$" in message else ""
+    at: Any = kind
+    for part in filter(None, place.split(".")):
+        hints = {f.name: f.type for f in msgspec.structs.fields(at)}
+        if part not in hints or not isinstance(hints[part], type) or not issubclass(hints[part], _Strict):
+            return message
+        at = hints[part]
+    return f"{message}; allowed: {', '.join(f.name for f in msgspec.structs.fields(at))}"
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise BadSettings(
+            f"{path.name}: cannot be read from {path.parent.name}/", "Run the command in the project's folder."
+        ) from error

@@ -1,0 +1,1 @@
+"""Pull requests, comments, statuses and artifacts: one protocol, one file per forge."""

@@ -1,0 +1,1 @@
+"""Releases and pins: what was reviewed, content-addressed, and which environment runs it."""

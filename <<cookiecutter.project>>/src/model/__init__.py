@@ -1,0 +1,1 @@
+"""Yours: what you edit to make the model better."""
