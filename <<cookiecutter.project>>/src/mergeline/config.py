@@ -19,7 +19,7 @@ class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """Unknown keys are errors, values are immutable."""
 
 
-class Data(_Strict):
+class Data(_Strict, frozen=True, kw_only=True):
     """Where raw rows come from. `as_of` is exclusive: rows before that day."""
 
     source: Literal["example", "files"] = "example"
@@ -27,7 +27,7 @@ class Data(_Strict):
     as_of: str | None = None
 
 
-class Split(_Strict):
+class Split(_Strict, frozen=True, kw_only=True):
     """How held-out rows are chosen: the last days by time, else a `share` of groups or rows by hash."""
 
     by: SplitBy = "time"
@@ -36,14 +36,14 @@ class Split(_Strict):
     group: str | None = None
 
 
-class Threshold(_Strict):
+class Threshold(_Strict, frozen=True, kw_only=True):
     """The score from which a row is called positive."""
 
     rule: Literal["fixed"] = "fixed"
     value: float = 0.5
 
 
-class Seeds(_Strict):
+class Seeds(_Strict, frozen=True, kw_only=True):
     """One seed per random step."""
 
     split: int = 7
@@ -51,21 +51,21 @@ class Seeds(_Strict):
     compare: int = 7
 
 
-class Export(_Strict):
+class Export(_Strict, frozen=True, kw_only=True):
     """How far the bundle's answers may be from training's."""
 
     tolerance: float = 1e-5
     max_flips: int = 0
 
 
-class Compare(_Strict):
+class Compare(_Strict, frozen=True, kw_only=True):
     """How pull requests are judged; taken from the base branch."""
 
     group: str | None = None
     level: float = 0.95
 
 
-class Params(_Strict):
+class Params(_Strict, frozen=True, kw_only=True):
     """params.yaml."""
 
     python: str
@@ -79,7 +79,7 @@ class Params(_Strict):
     compare: Compare = Compare()
 
 
-class Rules(_Strict):
+class Rules(_Strict, frozen=True, kw_only=True):
     """What a candidate must pass for one metric; an absent rule is not asked."""
 
     not_worse: bool = False
@@ -87,14 +87,14 @@ class Rules(_Strict):
     at_most: float | None = None
 
 
-class MetricGate(_Strict):
+class MetricGate(_Strict, frozen=True, kw_only=True):
     """`matters` is the smallest difference that matters, in the metric's unit."""
 
     matters: float
     rules: Rules = Rules()
 
 
-class Override(_Strict):
+class Override(_Strict, frozen=True, kw_only=True):
     """A gate that the owners lift for one pull request, with the reason that the comment prints."""
 
     gate: str
@@ -102,14 +102,14 @@ class Override(_Strict):
     reason: str
 
 
-class Promotion(_Strict):
+class Promotion(_Strict, frozen=True, kw_only=True):
     """The order in which environments get a release."""
 
     order: list[str] = ["staging", "production"]
     watch_minutes: float = 10
 
 
-class Gates(_Strict):
+class Gates(_Strict, frozen=True, kw_only=True):
     """gates.yaml. `primary` names the metric whose verdict is the pull request's."""
 
     primary: str

@@ -29,7 +29,7 @@ class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 R = TypeVar("R", bound=_Record)
 
 
-class Model(_Record):
+class Model(_Record, frozen=True, kw_only=True):
     """`bundle_id` is the sha256 of bundle.json, `signature` the sha256 of signature.json."""
 
     name: str
@@ -37,7 +37,7 @@ class Model(_Record):
     signature: str
 
 
-class DataState(_Record):
+class DataState(_Record, frozen=True, kw_only=True):
     """The raw rows: DVC's hash of data/raw.parquet, how many, and the days they cover (both inclusive)."""
 
     hash: str
@@ -45,7 +45,7 @@ class DataState(_Record):
     period: tuple[str, str] | None = None
 
 
-class Measured(_Record):
+class Measured(_Record, frozen=True, kw_only=True):
     """A metric on the held-out rows, with its 95% interval; null with a reason where rows cannot support it."""
 
     value: float | None
@@ -53,7 +53,7 @@ class Measured(_Record):
     reason: str | None = None
 
 
-class Identity(_Record):
+class Identity(_Record, frozen=True, kw_only=True):
     """What the release's id is made of."""
 
     schema: int = SCHEMA
@@ -65,7 +65,7 @@ class Identity(_Record):
     metrics: dict[str, Measured]
 
 
-class Verdict(_Record):
+class Verdict(_Record, frozen=True, kw_only=True):
     """The reviewed verdict; `against` is the bundle id that it was judged against."""
 
     word: Literal["better", "worse", "same", "cannot tell"]
@@ -75,14 +75,14 @@ class Verdict(_Record):
     against: str | None
 
 
-class MlflowRun(_Record):
+class MlflowRun(_Record, frozen=True, kw_only=True):
     """Where the tracking server has it."""
 
     run_id: str
     version: str | None = None
 
 
-class Release(_Record):
+class Release(_Record, frozen=True, kw_only=True):
     """release.json, verbatim also in a pin."""
 
     schema: int = SCHEMA
@@ -103,7 +103,7 @@ class Release(_Record):
         return Identity(**{name: getattr(self, name) for name in Identity.__struct_fields__})
 
 
-class Experiment(_Record):
+class Experiment(_Record, frozen=True, kw_only=True):
     """A second release served beside the pinned one."""
 
     release: Release
@@ -113,7 +113,7 @@ class Experiment(_Record):
     limits: dict[str, float] = {}
 
 
-class Pin(_Record):
+class Pin(_Record, frozen=True, kw_only=True):
     """pin.json: the release that an environment runs, and the experiment beside it."""
 
     release: Release | None
