@@ -105,7 +105,7 @@ class Override(_Strict, frozen=True, kw_only=True):
 class Promotion(_Strict, frozen=True, kw_only=True):
     """The order in which environments get a release."""
 
-    order: list[str] = ["staging", "production"]
+    order: tuple[str, ...] = ("staging", "production")
     watch_minutes: float = 10
 
 
