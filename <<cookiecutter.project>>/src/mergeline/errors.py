@@ -91,3 +91,10 @@ class Conflict(MergelineError):
 
     code = 11
     remedy = "Wait for the other command to end, pull, and try again."
+
+
+class NotServable(MergelineError):
+    """The pipeline does not convert to ONNX, or the bundle answers otherwise than training did."""
+
+    code = 7
+    remedy = "Change src/model/estimator.py."
