@@ -91,3 +91,10 @@ class Conflict(MergelineError):
 
     code = 11
     remedy = "Wait for the other command to end, pull, and try again."
+
+
+class DeploymentFailed(MergelineError):
+    """A release did not come up, or did not answer as it was tested; what ran before runs on."""
+
+    code = 12
+    remedy = "Read the log, mend the release or roll the pin back (`model rollback ENV`)."
