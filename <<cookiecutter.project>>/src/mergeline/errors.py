@@ -98,3 +98,10 @@ class NotServable(MergelineError):
 
     code = 7
     remedy = "Change src/model/estimator.py."
+
+
+class DeploymentFailed(MergelineError):
+    """A release did not come up, or did not answer as it was tested; what ran before runs on."""
+
+    code = 12
+    remedy = "Read the log, mend the release or roll the pin back (`model rollback ENV`)."
