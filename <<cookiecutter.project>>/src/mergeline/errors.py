@@ -91,3 +91,17 @@ class Conflict(MergelineError):
 
     code = 11
     remedy = "Wait for the other command to end, pull, and try again."
+
+
+class NotServable(MergelineError):
+    """The pipeline does not convert to ONNX, or the bundle answers otherwise than training did."""
+
+    code = 7
+    remedy = "Change src/model/estimator.py."
+
+
+class DeploymentFailed(MergelineError):
+    """A release did not come up, or did not answer as it was tested; what ran before runs on."""
+
+    code = 12
+    remedy = "Read the log, mend the release or roll the pin back (`model rollback ENV`)."

@@ -1,1 +1,124 @@
-"""Pull requests, comments, statuses and artifacts: one protocol, one file per forge."""
+"""Pull requests, comments, statuses and artifacts: one protocol, one file per forge with the same functions.
+
+Nothing else knows which forge a repository lives on. `connect` gives None where there is none: then a command
+does its local part and says so.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, Protocol
+
+import msgspec
+
+from .. import repo
+from ..errors import RepositoryTrouble
+
+State = Literal["error", "failure", "pending", "success"]
+
+
+class PullRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A pull request as the forge tells it, never as its own branch does."""
+
+    number: int
+    title: str
+    author: str
+    url: str
+    open: bool
+    merged: bool
+    merge_commit: str | None
+    head: str
+    head_branch: str
+    head_repository: str | None
+    base: str
+    base_branch: str
+    repository: str
+
+    @property
+    def fork(self) -> bool:
+        """Whether the head is not in the repository itself; a deleted fork (null) counts as one."""
+        return self.head_repository != self.repository
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest status of one context on a commit; `created` is UTC, ISO 8601."""
+
+    context: str
+    state: State
+    description: str
+    url: str | None
+    created: str
+
+
+class Forge(Protocol):
+    """What the loop asks of a forge. Every function raises ForgeTrouble where the forge refuses or is silent."""
+
+    repository: str
+
+    def pull_request(self, number: int) -> PullRequest:
+        """Give one pull request."""
+
+    def pull_request_of(self, commit: str) -> PullRequest | None:
+        """Give the merged pull request whose merge made `commit`, or None."""
+
+    def open_pull_request(self, head: str, base: str, title: str, body: str) -> int:
+        """Open a pull request from the branch `head`, or update the open one; give its number."""
+
+    def merge_when_green(self, number: int) -> bool:
+        """Let the forge merge it once its checks pass; false where the repository does not allow that."""
+
+    def approvals(self, number: int) -> list[str]:
+        """Give who approves now: each reviewer's last word counts, sorted."""
+
+    def comment(self, number: int, marker: str, body: str) -> str:
+        """Post or update the one comment of this actor that holds the hidden `marker`; give its URL."""
+
+    def status(self, commit: str, context: str, state: State, description: str, url: str | None = None) -> None:
+        """Set a commit's status; `description` is cut to what the forge takes."""
+
+    def statuses(self, commit: str) -> list[Status]:
+        """Give the newest status of every context, sorted by context."""
+
+    def artifact(self, workflow: str, head: str, head_repository: str, name: str, to: Path) -> bool:
+        """Unpack the artifact `name` of the newest successful pull request run of `workflow`
+        (`.github/workflows/train.yml`) for that head commit in that repository; false where there is none.
+        """
+
+    def open_issue(self, title: str, body: str, marker: str) -> int:
+        """Open an issue, or update the open one of this actor that holds the hidden `marker`; give its number."""
+
+    def release_assets(self, tag: str, files: Sequence[Path], commit: str | None = None) -> str:
+        """Make the release `tag` (at `commit`) where it is not there, attach the files that it lacks; give its URL."""
+
+    def release_asset(self, tag: str, name: str, to: Path) -> bool:
+        """Write one file of a release to the path `to`; false where release or file are not there."""
+
+    def protected(self, branch: str) -> bool:
+        """Say whether the branch has rules that a direct push must pass."""
+
+
+def connect(root: Path) -> Forge | None:
+    """Give the forge of this repository, or None without a token (GITHUB_TOKEN) or a repository there.
+
+    Args:
+        root: the project's folder; its remote `origin` names the repository where GITHUB_REPOSITORY does not.
+    """
+    token = os.environ.get("GITHUB_TOKEN") or os.environ.get("GH_TOKEN")
+    repository = os.environ.get("GITHUB_REPOSITORY") or _origin(root)
+    if not token or not repository:
+        return None
+    from .github import GitHub
+
+    return GitHub(token, repository, os.environ.get("GITHUB_API_URL", "https://api.github.com"))
+
+
+def _origin(root: Path) -> str | None:
+    try:
+        url = repo.git(root, "remote", "get-url", "origin")
+    except RepositoryTrouble:
+        return None
+    path = url.removesuffix(".git").rstrip("/")
+    for start in ("https://github.com/", "git@github.com:", "ssh://git@github.com/"):
+        if path.startswith(start):
+            return path.removeprefix(start)
+    return None

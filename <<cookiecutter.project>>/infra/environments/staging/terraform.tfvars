@@ -1,0 +1,2 @@
+name = "<< cookiecutter.project >>"
+port = 8101

@@ -1,0 +1,238 @@
+"""GitHub and GitHub Enterprise, through PyGithub."""
+
+import tempfile
+import zipfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import requests
+from github import Auth, Github, GithubException, UnknownObjectException
+from github.GithubObject import NotSet
+from github.Issue import Issue
+from github.IssueComment import IssueComment
+from github.PullRequest import PullRequest as GitHubPullRequest
+from urllib3.util import Retry
+
+from . import PullRequest, State, Status
+from .trouble import told
+
+SECONDS = 15
+# What a workflow's own token acts as; it may not ask who it is (403).
+ACTIONS = "github-actions[bot]"
+DESCRIPTION = 140
+
+
+class GitHub:
+    """One repository on GitHub. Requests are tried three times at most, and only those that may be repeated."""
+
+    def __init__(self, token: str, repository: str, api: str) -> None:
+        self.repository = repository
+        self._token = token
+        self._client = Github(
+            auth=Auth.Token(token),
+            base_url=api.rstrip("/"),
+            timeout=SECONDS,
+            # PyGithub's own policy sleeps up to an hour on a rate limit.
+            retry=Retry(
+                total=2, backoff_factor=0.2, status_forcelist=(502, 503, 504), respect_retry_after_header=False
+            ),
+            per_page=100,
+            seconds_between_requests=None,
+            seconds_between_writes=None,
+        )
+        self._repo = self._client.get_repo(repository, lazy=True)
+
+    def pull_request(self, number: int) -> PullRequest:
+        """Give one pull request."""
+        with told(f"show pull request {number}"):
+            return self._record(self._repo.get_pull(number))
+
+    def pull_request_of(self, commit: str) -> PullRequest | None:
+        """Give the merged pull request whose merge made `commit`, or None."""
+        with told(f"say which pull request {commit[:12]} came from"):
+            for pull in self._client.get_repo(self.repository, lazy=True).get_commit(commit).get_pulls():
+                found = self._record(pull)
+                if found.merged and found.merge_commit == commit:
+                    return found
+        return None
+
+    def open_pull_request(self, head: str, base: str, title: str, body: str) -> int:
+        """Open a pull request from the branch `head`, or update the open one; give its number."""
+        owner = self.repository.split("/")[0]
+        with told(f"open a pull request from {head}"):
+            for pull in self._repo.get_pulls(state="open", head=f"{owner}:{head}", base=base):
+                pull.edit(title=title, body=body)
+                return int(pull.number)
+            return int(self._repo.create_pull(base=base, head=head, title=title, body=body).number)
+
+    def merge_when_green(self, number: int) -> bool:
+        """Let the forge merge it once its checks pass; false where the repository does not allow that."""
+        with told(f"read pull request {number}"):
+            pull = self._repo.get_pull(number)
+        try:
+            pull.enable_automerge(merge_method="MERGE")
+        except GithubException:
+            return False
+        return True
+
+    def approvals(self, number: int) -> list[str]:
+        """Give who approves now: each reviewer's last word counts, sorted."""
+        with told(f"list the reviews of pull request {number}"):
+            words = {
+                review.user.login: review.state
+                for review in self._repo.get_pull(number).get_reviews()
+                if review.user and review.state in ("APPROVED", "CHANGES_REQUESTED", "DISMISSED")
+            }
+        return sorted(who for who, word in words.items() if word == "APPROVED")
+
+    def comment(self, number: int, marker: str, body: str) -> str:
+        """Post or update the one comment of this actor that holds the hidden `marker`; give its URL."""
+        with told(f"comment on pull request {number}"):
+            issue = self._repo.get_issue(number)
+            mine: IssueComment | None = self._own(issue.get_comments(), marker)
+            if mine is None:
+                return str(issue.create_comment(_marked(body, marker)).html_url)
+            mine.edit(_marked(body, marker))
+            return str(mine.html_url)
+
+    def status(self, commit: str, context: str, state: State, description: str, url: str | None = None) -> None:
+        """Set a commit's status; `description` is cut to what the forge takes."""
+        text = description if len(description) <= DESCRIPTION else description[: DESCRIPTION - 1] + "…"
+        with told(f"set the status {context} of {commit[:12]}"):
+            self._repo.get_commit(commit).create_status(
+                state, description=text, context=context, target_url=url or NotSet
+            )
+
+    def statuses(self, commit: str) -> list[Status]:
+        """Give the newest status of every context, sorted by context."""
+        newest: dict[str, Status] = {}
+        with told(f"list the statuses of {commit[:12]}"):
+            for s in self._repo.get_commit(commit).get_statuses():  # newest first
+                found = Status(
+                    context=s.context,
+                    state=s.state,  # type: ignore[arg-type] # the API's enumeration is the same four words
+                    description=s.description or "",
+                    url=s.target_url,
+                    created=s.created_at.isoformat(),
+                )
+                newest.setdefault(found.context, found)
+        return [newest[context] for context in sorted(newest)]
+
+    def artifact(self, workflow: str, head: str, head_repository: str, name: str, to: Path) -> bool:
+        """Unpack the artifact `name` of the newest successful pull request run of `workflow`
+        (`.github/workflows/train.yml`) for that head commit in that repository; false where there is none.
+        """
+        with told(f"find the artifact {name} of {head[:12]}"):
+            runs = self._repo.get_workflow(Path(workflow).name).get_runs(
+                event="pull_request", status="success", head_sha=head
+            )
+            for run in runs:
+                # A fork can hold the same commit: the API's filter by commit is not enough.
+                if run.head_sha != head or run.head_repository.full_name != head_repository:
+                    continue
+                if not str(run.path).split("@")[0].endswith(workflow):
+                    continue
+                for artifact in run.get_artifacts():
+                    if artifact.name == name and not artifact.expired:
+                        self._unpack(artifact.archive_download_url, to)
+                        return True
+        return False
+
+    def open_issue(self, title: str, body: str, marker: str) -> int:
+        """Open an issue, or update the open one of this actor that holds the hidden `marker`; give its number."""
+        with told(f"open the issue {title!r}"):
+            mine: Issue | None = self._own(self._repo.get_issues(state="open"), marker)
+            if mine is None:
+                return int(self._repo.create_issue(title=title, body=_marked(body, marker)).number)
+            mine.edit(title=title, body=_marked(body, marker))
+            return int(mine.number)
+
+    def release_assets(self, tag: str, files: Sequence[Path], commit: str | None = None) -> str:
+        """Make the release `tag` (at `commit`) where it is not there, attach the files that it lacks; give its URL."""
+        with told(f"publish the release {tag}"):
+            try:
+                release = self._repo.get_release(tag)
+            except UnknownObjectException:
+                release = self._repo.create_git_release(tag, name=tag, message="", target_commitish=commit or NotSet)
+            there = {asset.name for asset in release.get_assets()}
+            for file in files:
+                if file.name not in there:
+                    release.upload_asset(str(file), content_type="application/octet-stream")
+            return str(release.html_url)
+
+    def release_asset(self, tag: str, name: str, to: Path) -> bool:
+        """Write one file of a release to the path `to`; false where release or file are not there."""
+        with told(f"give {name} of the release {tag}"):
+            try:
+                release = self._repo.get_release(tag)
+            except UnknownObjectException:
+                return False
+            for asset in release.get_assets():
+                if asset.name == name:
+                    self._download(asset.url, to)
+                    return True
+        return False
+
+    def protected(self, branch: str) -> bool:
+        """Say whether the branch has rules that a direct push must pass."""
+        with told(f"say whether {branch} is protected"):
+            return bool(self._repo.get_branch(branch).protected)
+
+    def _record(self, pull: GitHubPullRequest) -> PullRequest:
+        source = pull.head.repo
+        return PullRequest(
+            number=pull.number,
+            title=pull.title,
+            author=pull.user.login,
+            url=pull.html_url,
+            open=pull.state == "open",
+            merged=pull.merged_at is not None,
+            merge_commit=pull.merge_commit_sha if pull.merged_at is not None else None,
+            head=pull.head.sha,
+            head_branch=pull.head.ref,
+            head_repository=source.full_name if source else None,
+            base=pull.base.sha,
+            base_branch=pull.base.ref,
+            repository=self.repository,
+        )
+
+    def _own(self, found: Iterable[Any], marker: str) -> Any | None:
+        """Give the first that holds the marker and is this actor's own: anybody can write a marker."""
+        holding = [one for one in found if marker in (one.body or "")]
+        if not holding:
+            return None
+        login = self._login()
+        return next((one for one in holding if one.user and one.user.login == login), None)
+
+    def _login(self) -> str:
+        try:
+            return str(self._client.get_user().login)
+        except GithubException as error:
+            if error.status == requests.codes.forbidden:
+                return ACTIONS
+            raise
+
+    def _unpack(self, url: str, to: Path) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            archive = Path(folder) / "artifact.zip"
+            self._download(url, archive)
+            to.mkdir(parents=True, exist_ok=True)
+            with zipfile.ZipFile(archive) as content:
+                content.extractall(to)  # strips absolute paths and "..", makes no links
+
+    def _download(self, url: str, to: Path) -> None:
+        """Write what `url` gives to `to`, whole or not at all; a redirect to the storage host carries no token."""
+        headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/octet-stream"}
+        part = to.with_name(f".{to.name}.part")
+        with requests.get(url, headers=headers, timeout=SECONDS, stream=True) as answer:
+            if not answer.ok:
+                raise GithubException(answer.status_code, None, dict(answer.headers), None)
+            with part.open("wb") as file:
+                for block in answer.iter_content(1 << 20):
+                    file.write(block)
+        part.replace(to)
+
+
+def _marked(body: str, marker: str) -> str:
+    return body if marker in body else f"{marker}\n{body}"

@@ -1,0 +1,114 @@
+"""Processes on this machine: who holds a lock file, who listens on a port, whether a pid is still the one we know."""
+
+import contextlib
+import errno
+import fcntl
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from .errors import Conflict
+
+LISTENING = "0A"  # TCP_LISTEN in /proc/net/tcp
+
+
+@contextlib.contextmanager
+def locked(path: Path, what: str) -> Iterator[int]:
+    """Hold an exclusive lock on a file; the kernel releases it however the process ends. Gives its descriptor.
+
+    Args:
+        path: created when it is not there.
+        what: names the work in the refusal, e.g. "a promotion".
+
+    Raises:
+        Conflict: another process holds it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Conflict(f"{what} is under way in another process (it holds {path.name})") from None
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def held(path: Path) -> bool:
+    """Say whether a living process holds the lock of `locked`."""
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Bind and listen. Raises Conflict that names who has the port."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(1024)
+    except OSError as error:
+        listener.close()
+        if error.errno != errno.EADDRINUSE:
+            raise Conflict(
+                f"cannot listen on {host}:{port}: {error.strerror}", "Choose another host or port."
+            ) from error
+        raise Conflict(
+            f"port {port} is taken by {taker(port) or 'a process of another user'}",
+            "Stop it, or choose another port in the environment's terraform.tfvars.",
+        ) from None
+    return listener
+
+
+def taker(port: int) -> str | None:
+    """Give "command (pid N)" of the process that listens on a TCP port, or None when nobody does or may be seen."""
+    if Path("/proc/net/tcp").exists():
+        inodes = {f"socket:[{inode}]" for inode in _listening_inodes(port)}
+        for process in Path("/proc").iterdir() if inodes else ():
+            with contextlib.suppress(OSError):
+                if process.name.isdigit() and any(str(fd.readlink()) in inodes for fd in (process / "fd").iterdir()):
+                    return f"{_short(command_of(int(process.name)))} (pid {process.name})"
+        return None
+    with contextlib.suppress(FileNotFoundError):
+        done = subprocess.run(
+            ["lsof", "-nP", f"-iTCP:{port}", "-sTCP:LISTEN", "-Fp"], capture_output=True, text=True, check=False
+        )
+        for line in done.stdout.splitlines():
+            if line.startswith("p"):
+                return f"{_short(command_of(int(line[1:])))} (pid {line[1:]})"
+    return None
+
+
+def command_of(pid: int) -> str:
+    """Give a process's command line, empty when there is no such process."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+    if Path("/proc/self").exists():
+        return ""
+    done = subprocess.run(["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return done.stdout.strip()
+
+
+def _listening_inodes(port: int) -> Iterator[str]:
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with contextlib.suppress(OSError):
+            for line in Path(table).read_text().splitlines()[1:]:
+                fields = line.split()
+                if fields[3] == LISTENING and int(fields[1].rpartition(":")[2], 16) == port:
+                    yield fields[9]
+
+
+def _short(command: str) -> str:
+    return command if len(command) <= 80 else command[:77] + "..."

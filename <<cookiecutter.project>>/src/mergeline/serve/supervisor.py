@@ -1,0 +1,292 @@
+"""Keeps the workers of one local environment alive, and replaces them without a gap.
+
+It owns the listening socket, so a connection that arrives while a worker is replaced waits in the socket's queue.
+A switch starts the new workers, waits until each says that it is ready, and only then lets the old ones drain;
+a new worker that does not become ready leaves the old ones as they are, and the switch fails with its reason.
+
+It is told what to do through files in its folder, and a signal to look at them:
+
+    lock          held while it lives: the kernel frees it however the process ends
+    wanted.json   what shall run (written by `switch`)
+    state.json    what runs, and how the last switch went (read by `switch` and `model status`)
+    log           of the supervisor and its workers
+"""
+
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from .. import processes
+
+WORKER = "mergeline.serve.worker"
+BACKOFF = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+STEADY_SECONDS = 30.0
+LOG_BYTES = 10_000_000
+NOTHING_PINNED = (
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
+    b'{"error": "no release is pinned here"}\n'
+)
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What shall run. `secrets` maps an environment variable to the file that holds its value."""
+
+    generation: str
+    release: str | None
+    bundle: str | None
+    bundle_id: str | None = None
+    workers: int = 1
+    env: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class Worker:
+    """A child process; `ready` is the read end of its pipe until it has said so."""
+
+    process: "subprocess.Popen[bytes]"
+    spec: Spec
+    started: float
+    log_from: int
+    ready: int | None
+    draining_since: float | None = None
+
+    @property
+    def state(self) -> str:
+        """Say where in its life the worker is."""
+        if self.draining_since is not None:
+            return "draining"
+        return "ready" if self.ready is None else "starting"
+
+
+class Supervisor:
+    """One loop: read what is wanted, look at the children, start or drain at most what brings the two together."""
+
+    def __init__(
+        self, folder: Path, listener: socket.socket, worker: str, ready_seconds: float, drain_seconds: float
+    ) -> None:
+        self.folder, self.listener, self.module = folder, listener, worker
+        self.ready_seconds, self.drain_seconds = ready_seconds, drain_seconds
+        self.workers: list[Worker] = []
+        self.running: Spec | None = None
+        self.wanted: Spec | None = None
+        self.error: str | None = None
+        self.answered: str | None = None
+        self.failures, self.restarts, self.next_start, self.steady_from = 0, 0, 0.0, 0.0
+        self.stopping = False
+        self.bell, self.rope = socket.socketpair()
+
+    def run(self) -> None:
+        """Work until SIGTERM; leaves no child behind."""
+        for end in (self.bell, self.rope):
+            end.setblocking(False)
+        signal.set_wakeup_fd(self.rope.fileno(), warn_on_full_buffer=False)
+        for number in (signal.SIGHUP, signal.SIGCHLD):
+            signal.signal(number, lambda *_: None)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        self.listener.setblocking(False)
+        self._say("listens on {}:{}".format(*self.listener.getsockname()[:2]))
+        while not (self.stopping and not self.workers):
+            self._read_wanted()
+            self._look_at_children()
+            self._bring_together()
+            self._write_state()
+            self._wait()
+        self.listener.close()
+        self._say("stopped")
+
+    def _stop(self, *_: object) -> None:
+        self.stopping = True
+
+    def _wait(self) -> None:
+        # A connection that comes while a worker is restarted stays in the queue for it.
+        pinned = any(spec and spec.release for spec in (self.wanted, self.running))
+        idle = [] if pinned or self.stopping else [self.listener]
+        pipes = [w.ready for w in self.workers if w.ready is not None]
+        found, _, _ = select.select([self.bell, *idle, *pipes], [], [], 0.2 if self.workers else 1.0)
+        if self.bell in found:
+            with contextlib.suppress(BlockingIOError):
+                self.bell.recv(4096)
+        if self.listener in found:
+            with contextlib.suppress(OSError):
+                connection, _ = self.listener.accept()
+                with connection:
+                    connection.settimeout(1)
+                    connection.recv(65536)
+                    connection.sendall(NOTHING_PINNED)
+
+    def _read_wanted(self) -> None:
+        try:
+            spec = Spec(**json.loads((self.folder / "wanted.json").read_text()))
+        except FileNotFoundError:
+            return
+        known = self.wanted.generation if self.wanted else None
+        if spec.generation not in (self.answered, known):
+            self._say(f"switches to release {_short(spec.release)}")
+            self.wanted, self.failures, self.next_start = spec, 0, 0.0
+
+    def _look_at_children(self) -> None:
+        now = time.monotonic()
+        for worker in list(self.workers):
+            if worker.ready is not None and select.select([worker.ready], [], [], 0)[0]:
+                said = os.read(worker.ready, 1)
+                os.close(worker.ready)
+                worker.ready = None if said else -1
+            code = worker.process.poll()
+            too_late = worker.ready is not None and now - worker.started > self.ready_seconds
+            if code is not None:
+                self._gone(worker, f"ended with {_cause(code)}")
+            elif worker.ready == -1 or too_late:
+                worker.process.kill()
+                worker.process.wait()
+                late = f"was not ready after {self.ready_seconds:.0f} s"
+                self._gone(worker, late if too_late else "closed its pipe before it was ready")
+            elif worker.draining_since is not None and now - worker.draining_since > self.drain_seconds:
+                worker.process.kill()
+
+    def _gone(self, worker: Worker, how: str) -> None:
+        self.workers.remove(worker)
+        if worker.ready is not None and worker.ready >= 0:
+            os.close(worker.ready)
+        if worker.draining_since is not None:
+            return
+        said = self._last_words(worker)
+        reason = f"the worker of release {_short(worker.spec.release)} {how}" + (f": {said}" if said else "")
+        self._say(reason)
+        if time.monotonic() > self.steady_from + STEADY_SECONDS:
+            self.failures = 0
+        self.next_start = time.monotonic() + BACKOFF[min(self.failures, len(BACKOFF) - 1)]
+        self.failures += 1
+        self.restarts += 1
+        if worker.spec is self.wanted and worker.spec is not self.running and worker.state == "starting":
+            self._refuse(reason)
+
+    def _refuse(self, reason: str) -> None:
+        """Give a switch up: its workers go, what ran before runs on."""
+        failed = self.wanted
+        assert failed is not None  # noqa: S101 - only a wanted spec can be refused; for the type checker
+        self.error, self.answered, self.wanted = reason, failed.generation, self.running
+        for worker in self.workers:
+            if worker.spec is failed:
+                self._drain(worker)
+
+    def _bring_together(self) -> None:
+        if self.stopping:
+            for worker in self.workers:
+                self._drain(worker)
+            return
+        spec = self.wanted
+        if spec is None:
+            return
+        mine = [w for w in self.workers if w.spec is spec and w.draining_since is None]
+        count = spec.workers if spec.release else 0
+        if len(mine) < count and time.monotonic() >= self.next_start:
+            try:
+                self._start(spec)
+            except OSError as error:  # a secret's file is gone, or the machine is out of processes
+                self.next_start = time.monotonic() + BACKOFF[-1]
+                self._say(f"the worker cannot be started: {error}")
+                if spec is not self.running:
+                    self._refuse(f"the worker cannot be started: {error}")
+        elif len(mine) == count and all(w.ready is None for w in mine) and spec is not self.running:
+            self.running, self.error, self.answered = spec, None, spec.generation
+            self.steady_from = time.monotonic()
+            self._say(f"serves release {_short(spec.release)}")
+            for worker in self.workers:
+                if worker.spec is not spec:
+                    self._drain(worker)
+
+    def _start(self, spec: Spec) -> None:
+        secrets = {name: Path(file).read_text().strip() for name, file in spec.secrets.items()}
+        log = self.folder / "log"
+        if log.exists() and log.stat().st_size > LOG_BYTES:
+            log.replace(log.with_name("log.1"))
+        reader, writer = os.pipe()
+        fd = self.listener.fileno()
+        try:
+            with log.open("ab") as out:
+                arguments = ["--fd", fd, "--bundle", spec.bundle, "--release", spec.release, "--ready-fd", writer]
+                process = subprocess.Popen(
+                    [sys.executable, "-m", self.module, *map(str, arguments)],
+                    pass_fds=(fd, writer),
+                    env={**os.environ, **spec.env, **secrets},
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=out,
+                )
+        except OSError:
+            os.close(reader)
+            raise
+        finally:
+            os.close(writer)
+        self.workers.append(Worker(process, spec, time.monotonic(), log.stat().st_size, reader))
+
+    def _drain(self, worker: Worker) -> None:
+        if worker.draining_since is None:
+            worker.draining_since = time.monotonic()
+            worker.process.terminate()
+
+    def _last_words(self, worker: Worker) -> str:
+        with contextlib.suppress(OSError), (self.folder / "log").open("rb") as log:
+            log.seek(min(worker.log_from, max(0, log.seek(0, os.SEEK_END) - 8000)) if worker.log_from else 0)
+            lines = [line for line in log.read().decode(errors="replace").splitlines() if line.strip()]
+            return lines[-1].strip()[:300] if lines else ""
+        return ""
+
+    def _write_state(self) -> None:
+        host, port = self.listener.getsockname()[:2]
+        write(
+            self.folder / "state.json",
+            {
+                "pid": os.getpid(),
+                "host": host,
+                "port": port,
+                "release": self.running.release if self.running else None,
+                "running": asdict(self.running) if self.running else None,
+                "workers": [{"pid": w.process.pid, "state": w.state, "release": w.spec.release} for w in self.workers],
+                "restarts": self.restarts,
+                "answered": self.answered,
+                "error": self.error,
+            },
+        )
+
+    def _say(self, words: str) -> None:
+        with (self.folder / "log").open("a") as log:
+            log.write(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} supervisor {os.getpid()}: {words}\n")
+
+
+def write(path: Path, content: Mapping[str, object]) -> None:
+    """Write JSON whole or not at all, and only when it changed."""
+    text = json.dumps(content, sort_keys=True)
+    with contextlib.suppress(OSError):
+        if path.read_text() == text:
+            return
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(text)
+    temporary.replace(path)
+
+
+def _short(release: str | None) -> str:
+    return release[:12] if release else "none"
+
+
+def _cause(code: int) -> str:
+    return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+
+
+def main(folder: Path, fd: int, worker: str, ready_seconds: float, drain_seconds: float) -> None:
+    """Be the supervisor of `folder` on the inherited listening socket `fd`. Raises Conflict when there is one."""
+    with processes.locked(folder / "lock", "the supervisor"), socket.socket(fileno=fd) as listener:
+        Supervisor(folder, listener, worker, ready_seconds, drain_seconds).run()
+        (folder / "state.json").unlink(missing_ok=True)

@@ -1,0 +1,91 @@
+import numpy as np
+import pytest
+
+from mergeline.errors import DegenerateRows
+from mergeline.metrics import mean, measure
+from mergeline.statistics import Estimate, codes, difference, estimate
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(7)
+
+
+def test_interval_of_independent_rows_covers_as_often_as_it_says(rng: np.random.Generator) -> None:
+    hits = 0
+    for _ in range(400):
+        gain = rng.normal(0.1, 1, 200)
+        low, high = difference(mean(np.zeros(200)), mean(gain), np.arange(200)).interval()
+        hits += low <= 0.1 <= high
+
+    assert 0.92 <= hits / 400 <= 0.98
+
+
+def test_interval_of_rows_that_move_together_covers_as_often_as_it_says(rng: np.random.Generator) -> None:
+    days = np.repeat(np.arange(60), 20)
+    hits = {"by day": 0, "by row": 0}
+    for _ in range(400):
+        gain = 0.1 + rng.normal(0, 1, 60)[days] + rng.normal(0, 1, 1200)
+        for unit, groups in (("by day", days), ("by row", np.arange(1200))):
+            low, high = difference(mean(np.zeros(1200)), mean(gain), groups).interval()
+            hits[unit] += low <= 0.1 <= high
+
+    assert 0.91 <= hits["by day"] / 400 <= 0.98
+    assert hits["by row"] / 400 < 0.6
+
+
+def test_rows_that_move_together_widen_the_interval_and_leave_the_value(rng: np.random.Generator) -> None:
+    days = np.repeat(np.arange(60), 100)
+    gain = rng.normal(0, 1, 60)[days] + rng.normal(0, 1, 6000)
+
+    by_row = difference(mean(np.zeros(6000)), mean(gain), np.arange(6000))
+    by_day = difference(mean(np.zeros(6000)), mean(gain), days)
+
+    assert by_day.value == by_row.value
+    assert by_day.standard_error > 5 * by_row.standard_error
+
+
+def test_one_group_per_row_gives_the_textbook_standard_error_of_a_mean(rng: np.random.Generator) -> None:
+    losses = rng.normal(0, 1, 50)
+
+    found = estimate(mean(losses), np.arange(50))
+
+    assert found.standard_error == pytest.approx(losses.std(ddof=1) / 50**0.5)
+
+
+def test_difference_equals_the_bootstrap_of_groups(rng: np.random.Generator) -> None:
+    days = np.repeat(np.arange(80), 25)
+    labels = (rng.random(2000) < 0.3 + 0.2 * rng.normal(0, 1, 80)[days]).astype(int)
+    base = 1 / (1 + np.exp(-(labels + rng.normal(0, 1.5, 2000))))
+    candidate = 1 / (1 + np.exp(-(1.2 * labels + rng.normal(0, 1.5, 2000) + rng.normal(0, 0.3, 80)[days])))
+    found = difference(measure("roc_auc", labels, base), measure("roc_auc", labels, candidate), days)
+
+    again = []
+    for _ in range(600):
+        rows = np.concatenate([np.flatnonzero(days == d) for d in rng.integers(0, 80, 80)])
+        again.append(
+            measure("roc_auc", labels[rows], candidate[rows]).value - measure("roc_auc", labels[rows], base[rows]).value
+        )
+
+    assert found.standard_error == pytest.approx(float(np.std(again)), rel=0.1)
+
+
+def test_refuses_rows_of_one_group() -> None:
+    with pytest.raises(DegenerateRows, match="at least two groups of rows, got 1"):
+        estimate(mean(np.arange(3.0)), np.zeros(3, dtype=np.int64))
+
+
+def test_an_estimate_without_any_spread_is_certain() -> None:
+    assert Estimate(0.0, 0.0, 5).p_value() == 1.0
+    assert Estimate(0.1, 0.0, 5).p_value() == 0.0
+
+
+def test_probability_fits_the_interval() -> None:
+    on_the_edge = Estimate(value=2.0452, standard_error=1.0, groups=30)
+
+    assert on_the_edge.interval()[0] == pytest.approx(0, abs=1e-3)
+    assert on_the_edge.p_value() == pytest.approx(0.05, abs=1e-4)
+
+
+def test_groups_are_numbered_without_gaps() -> None:
+    assert codes(["b", "a", "b", "c"]).tolist() == [1, 0, 1, 2]
