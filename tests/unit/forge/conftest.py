@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from local_forge.api import GitHubAPI, Token, running
+from tests.local_forge.api import GitHubAPI, Token, running
 
 from mergeline.forge.github import GitHub
 
