@@ -5,11 +5,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.local_forge.api import GitHubAPI, Token
 
 from mergeline.errors import ForgeTrouble
 from mergeline.forge import connect, event
 from mergeline.forge.github import GitHub
+from tests.local_forge.api import GitHubAPI, Token
 
 MARKER = "<!-- mergeline -->"
 
