@@ -62,6 +62,7 @@ def act(
     (home / "event.json").write_text(json.dumps(event))
     env = {
         "GITHUB_API_URL": api.url,
+        "GITHUB_SERVER_URL": api.url,
         "GITHUB_REPOSITORY": api.repository,
         "ORIGIN": f"{api.url}/{api.repository}.git",
         "ARTIFACTS": str(artifacts),
