@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .. import frames, metrics, statistics
 from ..bundle import Bundle
-from ..columns import MISSING
+from ..columns import MISSING, Kind
 from ..config import Gates
 from ..errors import DegenerateRows, MergelineError
 from ..statistics import Floats, Influence, Ints
@@ -35,11 +35,6 @@ class Unit:
 
     column: str | None
     by_day: bool
-
-    @property
-    def name(self) -> str | None:
-        """What the report calls it."""
-        return "day" if self.by_day else self.column
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +96,7 @@ def score(
         rows=rows,
         labels=_labels(rows[names.label], candidate),
         groups=groups,
-        candidate=_flat(candidate.scores(frames.raw(rows, candidate.signature.columns))),
+        candidate=_flat(candidate.scores(frames.raw(rows, _kinds(candidate)))),
         base=theirs if reason is None else None,
         thresholds=(base.signature.threshold if base else 0.5, candidate.signature.threshold),
         reason=reason,
@@ -109,7 +104,7 @@ def score(
             held_out=len(held_out),
             rows=len(rows),
             groups=int(groups.max()) + 1 if len(groups) else 0,
-            group=unit.name,
+            group=_unit_name(rows, unit, names),
             period=_period(rows, names),
             hash=sha256("".join(frames.hashes(rows).sort().to_list()).encode()).hexdigest(),
         ),
@@ -191,12 +186,16 @@ def _aligned(base: Bundle, candidate: Bundle, rows: pl.DataFrame) -> Floats:
     if dropped := [name for name in theirs.classes if name not in ours.classes]:
         raise _CannotTell(f"the candidate dropped the class {', '.join(dropped)}")
     try:
-        scores = base.scores(frames.raw(rows, theirs.columns))
+        scores = base.scores(frames.raw(rows, _kinds(base)))
     except MergelineError as error:
         raise _CannotTell(f"the base cannot read these rows: {_sentence(error)}") from error
     except Exception as error:  # the base's own features.py may raise anything
         raise _CannotTell(f"the base's features.py fails on these rows: {type(error).__name__}: {error}") from error
     return _flat(scores[:, [theirs.classes.index(name) for name in ours.classes]] if ours.classes else scores)
+
+
+def _kinds(model: Bundle) -> dict[str, Kind]:
+    return {column.name: column.kind for column in model.signature.columns}
 
 
 def _unseen(held_out: pl.DataFrame, names: Names, trained_on: pl.DataFrame | None) -> tuple[pl.DataFrame, int]:
@@ -214,6 +213,15 @@ def _groups(rows: pl.DataFrame, unit: Unit) -> Ints | None:
         return None
     values = rows[unit.column]
     return statistics.codes((frames.days(values) if unit.by_day else values.cast(pl.String)).fill_null("").to_list())
+
+
+def _unit_name(rows: pl.DataFrame, unit: Unit, names: Names) -> str | None:
+    """Call the unit what a reader calls it: a time column that holds days is the day."""
+    if unit.column is None or unit.column not in rows.columns:
+        return None
+    by_day = unit.by_day or (unit.column == names.time and rows[unit.column].dtype in (pl.String, pl.Date))
+    days = by_day and (unit.by_day or frames.days(rows[unit.column]).n_unique() == rows[unit.column].n_unique())
+    return "day" if days else unit.column
 
 
 def _labels(values: pl.Series, candidate: Bundle) -> NDArray[Any]:
