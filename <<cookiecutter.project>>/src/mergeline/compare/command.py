@@ -4,7 +4,7 @@ import os
 import sys
 import webbrowser
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,18 @@ PROTECTED = (
     "requirements/",
 )
 """What the code owners own (CODEOWNERS): a pull request's own code computes its numbers."""
+WIDE = 120
+CHATTER = (
+    ">",
+    "\t",
+    "Updating lock",
+    "Generating lock",
+    "To track",
+    "To enable",
+    "Use `dvc push`",
+    "Data and pipelines",
+    "Stage '",
+)
 
 
 def run(root: Path, *, base: str, summary: bool, open_page: bool, json: bool) -> None:
@@ -53,7 +65,7 @@ def run(root: Path, *, base: str, summary: bool, open_page: bool, json: bool) ->
     commit = bases.find(root, base)
     with step("Candidate"):
         ran = objects.repro(root, say=_say)
-    with _base(root, commit, base) as other:
+    with _base(root, commit, base) as other, step("Verdict"):
         made = build(root, params, own_gates, ran, other, _pull_request())
     folder = root / report.FOLDER
     folder.mkdir(exist_ok=True)
@@ -67,7 +79,7 @@ def run(root: Path, *, base: str, summary: bool, open_page: bool, json: bool) ->
     if json:
         sys.stdout.write((folder / report.JSON).read_text(encoding="utf-8"))
     else:
-        Console(soft_wrap=False).print(Markdown(markdown.plain(text), hyperlinks=False))
+        Console(width=None if sys.stdout.isatty() else WIDE).print(Markdown(markdown.plain(text), hyperlinks=False))
         Console(soft_wrap=True).print(f"[dim]{(folder / report.PAGE).relative_to(root)} has the plots.[/]")
     if open_page:
         webbrowser.open((folder / report.PAGE).as_uri())
@@ -136,7 +148,10 @@ def schema_names() -> Names:
 
 @contextmanager
 def _base(root: Path, commit: str | None, rev: str) -> Iterator[Base | None]:
-    with bases.restored(root, commit, rev, _say) if commit else nullcontext(None) as found:
+    """Enter the base's checkout, saying how long that took."""
+    with ExitStack() as stack:
+        with step("Base"):
+            found = stack.enter_context(bases.restored(root, commit, rev, _say)) if commit else None
         yield found
 
 
@@ -209,5 +224,6 @@ def _pull_request() -> int | None:
 
 
 def _say(line: str) -> None:
-    if line.strip():
-        Console(stderr=True, highlight=False, markup=False).print(line, style="dim")
+    """Pass on what a stage says, and of DVC's own lines those that name a stage that runs."""
+    if line.strip() and not line.startswith(CHATTER):
+        Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(line, style="dim")

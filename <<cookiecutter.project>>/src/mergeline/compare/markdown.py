@@ -49,22 +49,19 @@ def _head(report: Report) -> list[str]:
     if lifted := [gate for gate in report.gates if gate.state == "overridden"]:
         found.append("\n".join(f"> Overridden: {code(gate.gate)}: {escape(gate.text)}" for gate in lifted[:ROWS]))
     if report.reason and report.word is not None and not any(row.difference for row in report.metrics):
-        found[1:1] = [f"{code(report.primary)} of the candidate alone: {number(_alone(report))}."]
+        row = report.row(report.primary)
+        alone = number(row.candidate, row.matters) if row else NOTHING
+        found[1:1] = [f"{code(report.primary)} of the candidate alone: {alone}."]
     if report.notes:
         found.append("\n".join(f"- {escape(note)}" for note in report.notes[:ROWS]))
     return found
-
-
-def _alone(report: Report) -> float | None:
-    row = report.row(report.primary)
-    return row.candidate if row else None
 
 
 def _table(report: Report) -> str:
     if report.base is None or not any(row.difference for row in report.metrics):
         lines = ["| metric | candidate | |", "|:--|--:|:--|"]
         lines += [
-            f"| {_name(row, report)} | {number(row.candidate)} | {escape(row.reason or '') if row.candidate is None else ''} |"
+            f"| {_name(row, report)} | {number(row.candidate, row.matters)} | {escape(row.reason or '') if row.candidate is None else ''} |"
             for row in report.metrics[:ROWS]
         ]
         return "\n".join(lines)
@@ -76,16 +73,22 @@ def _table(report: Report) -> str:
 
 
 def _row(row: MetricRow, report: Report) -> str:
-    cells = [_name(row, report), number(row.base), number(row.candidate)]
+    cells = [_name(row, report), number(row.base, row.matters), number(row.candidate, row.matters)]
     if row.difference is None:
         return "| " + " | ".join([*cells, NOTHING, escape(row.reason or ""), "", "cannot tell"]) + " |"
     word = (f"**{row.word}**" if row.word in ("better", "worse") else row.word) if row.matters is not None else ""
     drawn = f"`{forest(row.difference.value, row.difference.interval, row.better, row.matters)}`"
-    return "| " + " | ".join([*cells, signed(row.difference.value), interval(row.difference), drawn, word]) + " |"
+    return (
+        "| "
+        + " | ".join(
+            [*cells, signed(row.difference.value, row.matters), interval(row.difference, row.matters), drawn, word]
+        )
+        + " |"
+    )
 
 
 def _name(row: MetricRow, report: Report) -> str:
-    name = escape(row.name).replace("\\_", "_")
+    name = escape(row.name)
     return f"**{name}**" if row.name == report.primary else name
 
 
@@ -121,12 +124,13 @@ def _changes(report: Report) -> str:
 
 
 def _slices(report: Report) -> str:
-    slices = report.slices
+    slices, primary = report.slices, report.row(report.primary)
+    matters = primary.matters if primary else None
     if not slices.tested:
         return ""
     lines = []
     for word in ("worse", "better"):
-        lines += [_slice(row) for row in slices.moved if row.word == word][: ROWS // 2]
+        lines += [_slice(row, matters) for row in slices.moved if row.word == word][: ROWS // 2]
     text = f"{_count(slices.moved, 'slice')} of {slices.tested:,} moved in {slices.metric}"
     small = f" ({slices.small:,} more are too small to judge)" if slices.small else ""
     if not lines:
@@ -135,10 +139,11 @@ def _slices(report: Report) -> str:
     return _folded(f"{text}{small}", [*header, *lines])
 
 
-def _slice(row: SliceRow) -> str:
+def _slice(row: SliceRow, matters: float | None) -> str:
     name = f"{code(row.column)} = {code(row.value)}"
-    cells = [name, f"{row.rows:,}", number(row.base), number(row.candidate), signed(row.difference.value)]
-    return "| " + " | ".join([*cells, interval(row.difference), row.word]) + " |"
+    cells = [name, f"{row.rows:,}", number(row.base, matters), number(row.candidate, matters)]
+    cells += [signed(row.difference.value, matters), interval(row.difference, matters), row.word]
+    return "| " + " | ".join(cells) + " |"
 
 
 def _data(report: Report) -> str:

@@ -1,5 +1,6 @@
 """What the report says in words and numbers, and how text that comes from a repository is made harmless."""
 
+import math
 import re
 from datetime import date
 
@@ -9,7 +10,7 @@ LONGEST = 200
 NOTHING = "n/a"
 TITLES = {"better": "Better", "worse": "Worse", "same": "Same", "cannot tell": "Cannot tell"}
 INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+")
-SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~$^=-])")
+SPECIAL = re.compile(r"([\\`*\[\]#|~$]|(?<!\w)_|_(?!\w)|^[-+=])")
 JOINER = "\u2060"
 """Zero width, no break: keeps @name, #1 and URLs from becoming mentions and links."""
 
@@ -23,7 +24,7 @@ def clean(text: str, longest: int = LONGEST) -> str:
 def escape(text: str, longest: int = LONGEST) -> str:
     """Make text harmless in Markdown: no HTML, no formatting, no mention, no link, no table cell."""
     line = SPECIAL.sub(r"\\\1", clean(text, longest).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
-    return re.sub(r"@|://|www(?=\.)|\bGH(?=\\-)|\\#", lambda found: found[0] + JOINER, line, flags=re.IGNORECASE)
+    return re.sub(r"@|://|www(?=\.)|\bGH(?=-)|\\#", lambda found: found[0] + JOINER, line, flags=re.IGNORECASE)
 
 
 def html(text: str, longest: int = LONGEST) -> str:
@@ -38,21 +39,40 @@ def code(text: str, longest: int = 80) -> str:
     return f"`{line or ' '}`"
 
 
-def number(value: float | None) -> str:
-    """Show a metric: four decimals below 1, else five significant digits."""
-    if value is None:
-        return NOTHING
-    return f"{value:.4f}" if abs(value) < 1 else f"{value:.5g}"
+def decimals(matters: float | None) -> int | None:
+    """Give how many decimals show the smallest difference that matters; None where that is not known.
+
+    >>> decimals(0.005), decimals(0.5), decimals(None)
+    (3, 1, None)
+    """
+    if not matters or not math.isfinite(matters) or matters < 0:
+        return None
+    return min(6, max(0, -math.floor(math.log10(matters))))
 
 
-def signed(value: float) -> str:
-    """Show a difference with its sign."""
-    return f"{value:+.4f}" if abs(value) < 1 else f"{value:+.5g}"
+def number(value: float | None, matters: float | None = None) -> str:
+    """Show a metric as exactly as differences matter."""
+    return NOTHING if value is None else _fixed(value, matters)
 
 
-def interval(difference: Difference) -> str:
+def signed(value: float, matters: float | None = None) -> str:
+    """Show a difference with its sign; what rounds to nothing has none."""
+    shown = _fixed(value, matters)
+    if float(shown) == 0:
+        return shown.lstrip("-")
+    return shown if value < 0 else f"+{shown}"
+
+
+def interval(difference: Difference, matters: float | None = None) -> str:
     """Show an interval."""
-    return f"{signed(difference.interval[0])} to {signed(difference.interval[1])}"
+    return f"{signed(difference.interval[0], matters)} to {signed(difference.interval[1], matters)}"
+
+
+def _fixed(value: float, matters: float | None) -> str:
+    places = decimals(matters)
+    if places is not None:
+        return f"{value:.{places}f}"
+    return f"{value:.4f}" if abs(value) < 1 else f"{value:.5g}"
 
 
 def where(judged: Judged) -> str:
@@ -75,7 +95,10 @@ def sentence(report: Report, *, bold: bool = True) -> str:
     row = report.row(report.primary)
     judged, shown = report.judged, escape if bold else clean
     if report.base is None or report.word is None:
-        title, rest = "First model", f"{shown(report.primary)} {number(row.candidate if row else None)} on "
+        title, rest = (
+            "First model",
+            f"{shown(report.primary)} {number(row.candidate, row.matters) if row else NOTHING} on ",
+        )
         rest += f"{shown(where(judged))}; there is no base to judge it against"
     elif row is None or row.difference is None:
         title, rest = (
@@ -84,10 +107,8 @@ def sentence(report: Report, *, bold: bool = True) -> str:
         )
     else:
         title = TITLES[report.word]
-        rest = f"{shown(row.name)} {number(row.base)} → {number(row.candidate)} ({signed(row.difference.value)}, "
-        rest += (
-            f"{report.level:.0%} interval {interval(row.difference)}, {shown(unit(judged))}, {shown(where(judged))})"
-        )
+        rest = f"{shown(row.name)} {number(row.base, row.matters)} → {number(row.candidate, row.matters)} ({signed(row.difference.value, row.matters)}, "
+        rest += f"{report.level:.0%} interval {interval(row.difference, row.matters)}, {shown(unit(judged))}, {shown(where(judged))})"
         rest += _because(row)
     return f"**{title}**: {rest}." if bold else f"{title}: {rest}."
 
