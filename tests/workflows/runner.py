@@ -68,6 +68,7 @@ def act(
         "ARTIFACTS": str(artifacts),
         "TEST_PYTHON": sys.executable,
         "TEST_SITE": sysconfig.get_path("purelib"),
+        "STUBS": str(STUBS),
         "MERGELINE_STATE": os.environ.get("MERGELINE_STATE", str(home / "state")),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
