@@ -1,5 +1,6 @@
 """params.yaml (the author's knobs) and gates.yaml (the owners' rules), strict: an unknown key is an error."""
 
+import sys
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -124,6 +125,18 @@ T = TypeVar("T", bound=_Strict)
 def params(root: Path) -> Params:
     """Read params.yaml below `root`. Raises BadSettings with file, key and allowed values."""
     return parse(_text(root / PARAMS), Params, PARAMS)
+
+
+def of_stage(root: Path) -> Params:
+    """Read params.yaml for a stage, which refuses under another Python than `python` says. Raises BadSettings."""
+    found = params(root)
+    here = f"{sys.version_info.major}.{sys.version_info.minor}"
+    if found.python != here:
+        raise BadSettings(
+            f"{PARAMS}: python is {found.python}, this is Python {here}",
+            "Run `make setup` under that version, or change `python` and retrain.",
+        )
+    return found
 
 
 def gates(root: Path) -> Gates:

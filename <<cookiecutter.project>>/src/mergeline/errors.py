@@ -93,6 +93,13 @@ class Conflict(MergelineError):
     remedy = "Wait for the other command to end, pull, and try again."
 
 
+class NotServable(MergelineError):
+    """The pipeline does not convert to ONNX, or the bundle answers otherwise than training did."""
+
+    code = 7
+    remedy = "Change src/model/estimator.py."
+
+
 class DeploymentFailed(MergelineError):
     """A release did not come up, or did not answer as it was tested; what ran before runs on."""
 

@@ -40,8 +40,9 @@ class GitHub:
             per_page=100,
             seconds_between_requests=None,
             seconds_between_writes=None,
+            lazy=True,
         )
-        self._repo = self._client.get_repo(repository, lazy=True)
+        self._repo = self._client.get_repo(repository)
 
     def pull_request(self, number: int) -> PullRequest:
         """Give one pull request."""
@@ -51,7 +52,7 @@ class GitHub:
     def pull_request_of(self, commit: str) -> PullRequest | None:
         """Give the merged pull request whose merge made `commit`, or None."""
         with told(f"say which pull request {commit[:12]} came from"):
-            for pull in self._client.get_repo(self.repository, lazy=True).get_commit(commit).get_pulls():
+            for pull in self._repo.get_commit(commit).get_pulls():
                 found = self._record(pull)
                 if found.merged and found.merge_commit == commit:
                     return found
@@ -106,18 +107,19 @@ class GitHub:
 
     def statuses(self, commit: str) -> list[Status]:
         """Give the newest status of every context, sorted by context."""
-        newest: dict[str, Status] = {}
+        found: list[Status] = []
         with told(f"list the statuses of {commit[:12]}"):
-            for s in self._repo.get_commit(commit).get_statuses():  # newest first
-                found = Status(
-                    context=s.context,
-                    state=s.state,  # type: ignore[arg-type] # the API's enumeration is the same four words
-                    description=s.description or "",
-                    url=s.target_url,
-                    created=s.created_at.isoformat(),
+            for s in self._repo.get_commit(commit).get_combined_status().statuses:
+                found.append(
+                    Status(
+                        context=s.context,
+                        state=s.state,  # type: ignore[arg-type] # the API's enumeration is the same four words
+                        description=s.description or "",
+                        url=s.target_url,
+                        created=s.created_at.isoformat(),
+                    )
                 )
-                newest.setdefault(found.context, found)
-        return [newest[context] for context in sorted(newest)]
+        return sorted(found, key=lambda one: one.context)
 
     def artifact(self, workflow: str, head: str, head_repository: str, name: str, to: Path) -> bool:
         """Unpack the artifact `name` of the newest successful pull request run of `workflow`

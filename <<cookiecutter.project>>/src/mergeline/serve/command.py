@@ -1,0 +1,62 @@
+"""`model serve`: one process on a port of its own; the image runs it too."""
+
+import os
+import shlex
+import socket
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+
+from ..bundle import Smoke
+from ..errors import Conflict
+from . import worker
+from .app import PREDICT, Application
+from .telemetry import log_json
+
+RELEASE = "MERGELINE_RELEASE"
+
+
+def run(bundle: Path, *, host: str, port: int, expect: str | None) -> None:
+    """Serve `bundle` until SIGTERM or Ctrl-C. The release id that answers carry comes from MERGELINE_RELEASE.
+
+    Raises:
+        Integrity: the bundle is not what it says, or not `expect`.
+        Conflict: the address cannot be listened on.
+    """
+    loaded = worker.prepare(bundle, expect)
+    app = Application(loaded, os.environ.get(RELEASE) or None)
+    listening = listen(host, port)
+    url = _url(host, listening.getsockname()[1])
+    out = Console(soft_wrap=True, highlight=False)
+
+    def ready() -> None:
+        out.print(f"{loaded.signature.name} at [bold]{url}[/]; ask it:")
+        out.print(curl(url, loaded.smoke), markup=False)
+
+    log_json()
+    with listening:
+        worker.serve(app, listening, hand_over=False, ready=ready)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Give a listening socket. Raises Conflict."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise Conflict(
+            f"cannot listen on {host} port {port}: {error.strerror or error}", "Choose another with --port."
+        ) from error
+
+
+def curl(url: str, smoke: Smoke) -> str:
+    """Give a command line that asks for the prediction of the first smoke row."""
+    row = msgspec.json.encode(smoke.rows[0] if smoke.rows else {}).decode()
+    return f"curl -s {url}{PREDICT} -H 'content-type: application/json' -d {shlex.quote(row)}"
+
+
+def _url(host: str, port: int) -> str:
+    """Give the URL for a person on this machine: no browser opens 0.0.0.0."""
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+    return f"http://{shown}:{port}"

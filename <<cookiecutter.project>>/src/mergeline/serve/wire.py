@@ -1,0 +1,150 @@
+"""What travels over HTTP: a request's bytes become raw columns, scores become an answer.
+
+A body is one row, a list of rows, `{"rows": [row, ...]}` or `{"columns": {name: [value, ...]}}`; the values are
+those of the bundle's signature. Everything else is refused with a status of the 400s and one line.
+"""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import bundle, columns
+from ..bundle import Signature
+from ..columns import Raw
+from ..errors import BadData
+
+MAX_BYTES = 10 * 2**20
+MAX_ROWS = 10_000
+
+_decode = msgspec.json.Decoder().decode
+
+
+class Refused(Exception):
+    """A request that gets no prediction: `status` is the answer's, the message is one line."""
+
+    def __init__(self, status: HTTPStatus, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def check_content(content_type: str, encoding: str) -> None:
+    """Refuse what is not JSON in UTF-8, before the body is read. Raises Refused (415)."""
+    kind, *parameters = (part.strip().lower() for part in content_type.split(";"))
+    if kind not in ("application/json", ""):
+        raise Refused(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"content-type {kind!r:.60} is not known: send application/json"
+        )
+    for parameter in parameters:
+        if parameter.startswith("charset=") and parameter[8:].strip('"') not in ("utf-8", "utf8"):
+            raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"{parameter!r:.60} is not known: send UTF-8")
+    if encoding.strip().lower() not in ("", "identity"):
+        raise Refused(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"content-encoding {encoding!r:.60} is not known: send plain bytes"
+        )
+
+
+def read(body: bytes, signature: Signature) -> Raw:
+    """Make raw columns of a request's body, each shape (n,), 1 <= n <= `MAX_ROWS`.
+
+    Raises:
+        Refused: 400 when it is no JSON, 422 when it does not fit the signature, 413 when it has too many rows.
+    """
+    try:
+        return _raw(_decode(body), signature)
+    except msgspec.DecodeError as error:
+        raise Refused(HTTPStatus.BAD_REQUEST, f"the body is no JSON: {error}") from None
+    except UnicodeError:
+        raise Refused(HTTPStatus.BAD_REQUEST, "the body is not UTF-8") from None
+    except RecursionError:
+        raise Refused(HTTPStatus.BAD_REQUEST, "the body is nested too deeply") from None
+    except BadData as error:
+        raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from None
+
+
+def _raw(body: Any, signature: Signature) -> Raw:
+    if isinstance(body, dict) and len(body) == 1:
+        if isinstance(table := body.get("columns"), dict):
+            return _from_columns(table, signature)
+        if isinstance(listed := body.get("rows"), list):
+            return _from_rows(listed, signature)
+    return _from_rows(body if isinstance(body, list) else [body], signature)
+
+
+def _from_rows(rows: Sequence[Any], signature: Signature) -> Raw:
+    _check_count(len(rows))
+    known = {column.name for column in signature.columns}
+    for i, row in enumerate(rows):
+        if not isinstance(row, dict):
+            raise Refused(
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                f"row {i} is no JSON object: send one row, a list of rows, "
+                'or an object with the one key "rows" or "columns"',
+            )
+        if known.isdisjoint(row):
+            raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, f"row {i} has {_none_of(signature)}")
+    return bundle.raw_from_rows(signature, rows)
+
+
+def _from_columns(table: Mapping[str, Any], signature: Signature) -> Raw:
+    given = {column.name: table[column.name] for column in signature.columns if column.name in table}
+    if not given:
+        raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, f"the table has {_none_of(signature)}")
+    for name, values in given.items():
+        if not isinstance(values, list):
+            raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, f"column {name} is no list of values")
+    lengths = {len(values) for values in given.values()}
+    if len(lengths) > 1:
+        raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, f"columns differ in length: {sorted(lengths)[:4]}")
+    count = lengths.pop()
+    _check_count(count)
+    absent = [None] * count
+    return {c.name: columns.column(c.kind, given.get(c.name, absent), c.name) for c in signature.columns}
+
+
+def _check_count(rows: int) -> None:
+    if not rows:
+        raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "there is no row to predict")
+    if rows > MAX_ROWS:
+        raise Refused(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"{rows} rows, the limit is {MAX_ROWS}: send several requests"
+        )
+
+
+def _none_of(signature: Signature) -> str:
+    names = [column.name for column in signature.columns]
+    return f"none of the model's columns ({', '.join(names[:6])}{', ...' if len(names) > 6 else ''}): see /schema"
+
+
+def predictions(scores: NDArray[np.float64], signature: Signature) -> list[dict[str, Any]]:
+    """Give one answer a row: `value` for regression, `label` and `score` for two classes, else `probabilities`.
+
+    Args:
+        scores: shape (n, classes), or (n, 1) for regression.
+
+    Raises:
+        Refused: 422, the model has no finite answer for a row.
+    """
+    finite = np.isfinite(scores).all(axis=1)
+    if not finite.all():
+        raise Refused(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            f"row {int(finite.argmin())}: the model has no finite answer for its values",
+        )
+    if signature.task == "regression":
+        return [{"value": value} for value in scores[:, 0].tolist()]
+    classes = signature.classes
+    if len(classes) == 2:
+        negative, positive = classes
+        threshold = signature.threshold
+        return [
+            {"label": positive if score >= threshold else negative, "score": score} for score in scores[:, 1].tolist()
+        ]
+    best = scores.argmax(axis=1).tolist()
+    return [
+        {"label": classes[i], "probabilities": dict(zip(classes, row, strict=True))}
+        for i, row in zip(best, scores.tolist(), strict=True)
+    ]

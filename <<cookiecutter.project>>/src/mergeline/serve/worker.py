@@ -1,0 +1,160 @@
+"""One server process on a listening socket that somebody else owns; it hands over without a failed request.
+
+    python -m mergeline.serve.worker --fd N --bundle DIR --release ID [--expect BUNDLE_ID] --ready-fd M
+
+Writes the byte `1` to `--ready-fd` as soon as it accepts. On SIGTERM it stops accepting (the next worker holds
+the same socket), answers what still comes on open connections with `Connection: close`, and exits 0.
+A bundle that fails its verification: exit code 7 and one line on stderr.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+
+import numpy as np
+import uvicorn
+
+from .. import bundle
+from ..bundle import Bundle
+from ..errors import Integrity, MergelineError
+from .app import Application
+from .telemetry import log_json
+
+GRACE_SECONDS = 2.0
+# Longer than the 60 s of usual load balancers: they, not the server, end an idle connection.
+KEEP_ALIVE_SECONDS = 75
+FINISH_SECONDS = 30
+
+log = logging.getLogger("mergeline.serve")
+
+
+class Server(uvicorn.Server):
+    """uvicorn, with a drain before its shutdown."""
+
+    def __init__(self, app: Application, *, hand_over: bool, grace: float, ready: Callable[[], None]) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                loop="asyncio",
+                http="h11",
+                ws="none",
+                lifespan="off",
+                access_log=False,
+                log_config=None,
+                server_header=False,
+                timeout_keep_alive=KEEP_ALIVE_SECONDS,
+                timeout_graceful_shutdown=FINISH_SECONDS,
+            )
+        )
+        self._app = app
+        self._hand_over = hand_over
+        self._grace = grace
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept, then say so."""
+        await super().startup(sockets)
+        self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Drain for the grace period, or until no connection is open, then finish what is in flight."""
+        log.info("draining", extra={"fields": {"connections": len(self.server_state.connections)}})
+        self._app.drain()
+        if self._hand_over:
+            for server in self.servers:
+                server.close()
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._grace
+        while loop.time() < end and not (self._hand_over and not self.server_state.connections):
+            await asyncio.sleep(0.02)
+        await super().shutdown(sockets)
+        log.info("stopped")
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Handle SIGTERM and SIGINT without raising them again at the end: a drained server exits 0."""
+        signals = (signal.SIGTERM, signal.SIGINT)
+        before = {number: signal.signal(number, self.handle_exit) for number in signals}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Drain; a person at the keyboard does not wait for the grace period."""
+        if sig == signal.SIGINT:
+            self._grace = 0
+        super().handle_exit(sig, frame)
+
+
+def prepare(folder: Path, expected: str | None) -> Bundle:
+    """Load a bundle for one thread and see that it answers its smoke rows as it did when it was exported.
+
+    Raises:
+        Integrity: a hash does not match, or an answer is off.
+    """
+    loaded = bundle.load(folder, expected, threads=1)
+    rows = loaded.smoke.rows
+    if rows:
+        scores = loaded.scores(bundle.raw_from_rows(loaded.signature, rows))
+        if not np.allclose(scores, np.asarray(loaded.smoke.scores), rtol=1e-5, atol=1e-5):
+            raise Integrity(f"{folder.name}/: the model does not answer {bundle.SMOKE} as it did when it was exported")
+    return loaded
+
+
+def serve(
+    app: Application,
+    listening: socket.socket,
+    *,
+    hand_over: bool,
+    grace: float = GRACE_SECONDS,
+    ready: Callable[[], None] = lambda: None,
+) -> None:
+    """Serve on a listening socket until SIGTERM or SIGINT.
+
+    Args:
+        hand_over: another process accepts on the same socket, so stop accepting as soon as the drain begins;
+            else go on, with `Connection: close`, until load balancers have noticed.
+        grace: seconds of draining.
+        ready: called once, when connections are accepted.
+    """
+    Server(app, hand_over=hand_over, grace=grace, ready=ready).run([listening])
+
+
+def main() -> None:
+    """Run the command of this module's docstring."""
+    parser = argparse.ArgumentParser(prog="python -m mergeline.serve.worker")
+    parser.add_argument("--fd", type=int, required=True, help="the inherited listening socket")
+    parser.add_argument("--bundle", type=Path, required=True, help="the folder to serve")
+    parser.add_argument("--release", help="the release id that answers carry")
+    parser.add_argument("--expect", help="the bundle id that the folder must have")
+    parser.add_argument("--ready-fd", type=int, help="gets the byte 1 when this worker accepts")
+    parser.add_argument("--grace", type=float, default=GRACE_SECONDS, help="seconds of draining")
+    given = parser.parse_args()
+    try:
+        app = Application(prepare(given.bundle, given.expect), given.release)
+    except MergelineError as error:
+        sys.stderr.write(f"error {error}\n")
+        sys.exit(error.code)
+    log_json()
+
+    def ready() -> None:
+        log.info("ready", extra={"fields": {"release": given.release, "pid": os.getpid()}})
+        if given.ready_fd is not None:
+            os.write(given.ready_fd, b"1")
+            os.close(given.ready_fd)
+
+    serve(app, socket.socket(fileno=given.fd), hand_over=True, grace=given.grace, ready=ready)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""Measure the model on the held-out rows: each metric with its interval by group, each slice, each row's score."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from .. import config, files, frames, metrics, statistics
+from ..config import Params
+from ..errors import BadSettings, DegenerateRows
+from .schema import HELD_OUT, Schema, schema, targets, text
+from .table import Fitted, feature_frame, fitted
+
+LARGEST_SLICES = 50
+
+
+def run(root: Path) -> None:
+    """Write results/metrics.json and results/predictions.parquet. Raises BadData, BadSettings."""
+    params, known, model = config.of_stage(root), schema(), fitted(root)
+    rows = frames.read(root / HELD_OUT)
+    labels = targets(rows[known.label], params.task, model.classes)
+    scores = model.scores(feature_frame(rows, known))
+    judged = scores if len(model.classes) > 2 else scores[:, -1]
+
+    name, groups = group(rows, known, params)
+    found: dict[str, Any] = {
+        "metrics": {
+            metric: _measured(metric, labels, judged, groups, params) for metric in metrics.of_task(params.task)
+        },
+        "slices": {column: _slices(text(rows, column), labels, judged, params) for column in known.slices},
+        "rows": len(rows),
+        "groups": int(groups.max()) + 1,
+        "group": name,
+        "period": period(rows, known),
+    }
+    frames.write(root / "results/predictions.parquet", predictions(rows, scores, model))
+    files.write_json(root / "results/metrics.json", found)
+
+
+def group(rows: pl.DataFrame, known: Schema, params: Params) -> tuple[str | None, NDArray[np.int64]]:
+    """Give the unit of independence and each row's group: compare.group, else split.group, else the day, else rows."""
+    name = params.compare.group or params.split.group
+    if name is not None:
+        if name not in rows.columns:
+            raise BadSettings(f"params.yaml: the group {name} is no column of schema.py", "Name one, or null.")
+        return name, statistics.codes(text(rows, name).to_list())
+    if known.time is not None:
+        return "day", statistics.codes(frames.days(rows[known.time]).fill_null("").to_list())
+    return None, np.arange(len(rows))
+
+
+def period(rows: pl.DataFrame, known: Schema) -> tuple[str, str] | None:
+    """Give the first and last day, both inclusive."""
+    if known.time is None:
+        return None
+    days = frames.days(rows[known.time])
+    return str(days.min()), str(days.max())
+
+
+def predictions(rows: pl.DataFrame, scores: NDArray[np.float64], model: Fitted) -> pl.DataFrame:
+    """Give a row hash and its score, or one column per class where there are more than two."""
+    if len(model.classes) > 2:
+        columns = [pl.Series(name, scores[:, i]) for i, name in enumerate(model.classes)]
+    else:
+        columns = [pl.Series("score", scores[:, -1])]
+    return pl.DataFrame([frames.hashes(rows), *columns])
+
+
+def _value(name: str, labels: NDArray[Any], scores: NDArray[np.float64], params: Params) -> statistics.Influence:
+    if params.task == "classification" and (unseen := int((labels < 0).sum())):
+        raise DegenerateRows(f"{unseen} held-out rows have a label that no training row had")
+    return metrics.measure(name, labels, scores, params.threshold.value)
+
+
+def _measured(
+    name: str, labels: NDArray[Any], scores: NDArray[np.float64], groups: NDArray[np.int64], params: Params
+) -> dict[str, Any]:
+    found: dict[str, Any] = {"value": None, "interval": None, "reason": None}
+    try:
+        influence = _value(name, labels, scores, params)
+        found["value"] = influence.value
+        found["interval"] = statistics.estimate(influence, groups).interval(params.compare.level)
+    except DegenerateRows as error:
+        found["reason"] = str(error)
+    return found
+
+
+def _slices(
+    values: pl.Series, labels: NDArray[Any], scores: NDArray[np.float64], params: Params
+) -> dict[str, dict[str, float | None]]:
+    sizes = values.value_counts().sort(["count", values.name], descending=[True, False]).head(LARGEST_SLICES)
+    found: dict[str, dict[str, float | None]] = {}
+    for value in sizes[values.name].sort().to_list():
+        rows = (values == value).to_numpy()
+        found[value] = {"rows": int(rows.sum())}
+        for name in metrics.of_task(params.task):
+            try:
+                found[value][name] = _value(name, labels[rows], scores[rows], params).value
+            except DegenerateRows:
+                found[value][name] = None
+    return found

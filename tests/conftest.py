@@ -1,0 +1,17 @@
+"""What all tests share: nothing of this machine's forge, state or tracking server reaches them."""
+
+from pathlib import Path
+
+import pytest
+
+LEAKS = ("GITHUB_TOKEN", "GITHUB_REPOSITORY", "GITHUB_EVENT_PATH", "GITHUB_STEP_SUMMARY", "MLFLOW_TRACKING_URI")
+
+
+@pytest.fixture(autouse=True)
+def _own_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in LEAKS:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MERGELINE_STATE", str(tmp_path / "state"))
+    for role in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{role}_NAME", "Test")
+        monkeypatch.setenv(f"GIT_{role}_EMAIL", "test@example.test")

@@ -1,0 +1,183 @@
+"""A pipeline of two stages, run by the real DVC."""
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mergeline import objects
+from mergeline.errors import Integrity, RepositoryTrouble
+
+PIPELINE = """
+stages:
+  ingest:
+    cmd: cp rows.csv data/raw.csv
+    deps: [rows.csv]
+    outs: [data/raw.csv]
+  train:
+    cmd: mkdir -p bundle && cat data/raw.csv rate.txt > bundle/model && cp rate.txt cost.txt
+    deps: [data/raw.csv, rate.txt]
+    outs: [bundle]
+    metrics:
+      - cost.txt:
+          cache: false
+"""
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("fresh") / "project"
+    (root / "data").mkdir(parents=True)
+    (root / "dvc.yaml").write_text(PIPELINE)
+    (root / "rows.csv").write_text("a,b\n1,2\n")
+    (root / "rate.txt").write_text("1")
+    subprocess.run(["git", "init", "-q", root], check=True)
+    subprocess.run([sys.executable, "-m", "dvc", "init", "-q"], cwd=root, check=True)
+    with (root / ".dvc/config").open("a") as file:
+        file.write("[core]\n    analytics = false\n")
+    return root
+
+
+@pytest.fixture(scope="module")
+def trained(fresh: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = Path(shutil.copytree(fresh, tmp_path_factory.mktemp("trained") / "project"))
+    assert objects.repro(root) == ["ingest", "train"]
+    return root
+
+
+@pytest.fixture
+def project(trained: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(trained, tmp_path / "project"))
+
+
+@pytest.fixture
+def elsewhere(fresh: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(fresh, tmp_path / "deeper/elsewhere"))
+
+
+def test_runs_what_moved_and_names_it(project: Path) -> None:
+    assert objects.repro(project) == []
+
+    (project / "rate.txt").write_text("2")
+
+    assert objects.repro(project) == ["train"]
+
+
+def test_a_failing_stage_is_named_in_one_line(project: Path) -> None:
+    (project / "rate.txt").unlink()
+
+    with pytest.raises(RepositoryTrouble, match=r"`dvc repro` failed: .*train.*"):
+        objects.repro(project)
+
+
+def test_handed_over_results_need_no_training_and_no_raw_data(project: Path, tmp_path: Path, elsewhere: Path) -> None:
+    packed = objects.pack(project, tmp_path / "handover")
+
+    restored = objects.unpack(elsewhere, tmp_path / "handover")
+
+    assert packed == restored == ["bundle", "cost.txt"]
+    assert (elsewhere / "bundle/model").read_bytes() == (project / "bundle/model").read_bytes()
+    assert not (elsewhere / "data/raw.csv").exists()
+    assert objects.repro(elsewhere, allow_missing=True) == []
+
+
+def test_results_handed_over_to_other_inputs_are_made_again(project: Path, tmp_path: Path, elsewhere: Path) -> None:
+    objects.pack(project, tmp_path / "handover")
+    (elsewhere / "rate.txt").write_text("2")
+    objects.unpack(elsewhere, tmp_path / "handover")
+
+    assert objects.repro(elsewhere) == ["ingest", "train"]
+
+
+def test_a_flipped_byte_is_refused_and_nothing_is_changed(project: Path, tmp_path: Path, elsewhere: Path) -> None:
+    objects.pack(project, tmp_path / "handover")
+    victim = next(p for p in (tmp_path / "handover/files").rglob("*") if p.is_file() and b"a,b" in p.read_bytes())
+    victim.write_bytes(victim.read_bytes().replace(b"1,2", b"1,3"))
+
+    with pytest.raises(Integrity, match="has the md5"):
+        objects.unpack(elsewhere, tmp_path / "handover")
+
+    assert not (elsewhere / "dvc.lock").exists()
+    assert not (elsewhere / "bundle").exists()
+
+
+def test_a_missing_object_is_said(project: Path, tmp_path: Path, elsewhere: Path) -> None:
+    objects.pack(project, tmp_path / "handover")
+    for victim in (tmp_path / "handover/files").rglob("*.dir"):
+        victim.unlink()
+
+    with pytest.raises(RepositoryTrouble, match="lacks bundle"):
+        objects.unpack(elsewhere, tmp_path / "handover")
+
+
+@pytest.mark.parametrize("leading_out", ["src/mergeline/cli.py", "../elsewhere.txt", "/nowhere/elsewhere.txt"])
+def test_a_lock_writes_only_what_the_pipeline_declares(
+    project: Path, tmp_path: Path, leading_out: str, elsewhere: Path
+) -> None:
+    objects.pack(project, tmp_path / "handover")
+    lock = tmp_path / "handover/dvc.lock"
+    lock.write_text(lock.read_text().replace("path: cost.txt", f"path: {leading_out}"))
+
+    assert objects.unpack(elsewhere, tmp_path / "handover") == ["bundle"]
+    assert not (elsewhere / leading_out).exists()
+
+
+def test_a_folder_that_lists_a_file_outside_of_it_is_refused(project: Path, tmp_path: Path, elsewhere: Path) -> None:
+    objects.pack(project, tmp_path / "handover")
+    old = next((tmp_path / "handover/files").rglob("*.dir"))
+    content = old.read_bytes().replace(b'"model"', b'"../../model"')
+    name = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    new = tmp_path / f"handover/files/md5/{name[:2]}/{name[2:]}.dir"
+    new.parent.mkdir(parents=True, exist_ok=True)
+    new.write_bytes(content)
+    lock = tmp_path / "handover/dvc.lock"
+    lock.write_text(lock.read_text().replace(f"{old.parent.name}{old.name}", f"{name}.dir"))
+
+    with pytest.raises(Integrity, match="leads out of it"):
+        objects.unpack(elsewhere, tmp_path / "handover")
+
+
+def test_another_checkout_shares_the_cache_and_leaves_no_trace(project: Path, elsewhere: Path) -> None:
+    (elsewhere / "dvc.lock").write_bytes((project / "dvc.lock").read_bytes())
+
+    objects.prepare(elsewhere, project)
+
+    assert objects.cache(elsewhere) == objects.cache(project)
+    assert objects.place(elsewhere) == []
+    assert (elsewhere / "bundle/model").is_file()
+    assert (elsewhere / "data/raw.csv").is_file()
+
+
+def test_a_remote_beside_is_found_from_another_checkout(project: Path, tmp_path: Path, elsewhere: Path) -> None:
+    command = [sys.executable, "-m", "dvc", "remote", "add", "--local", "-d", "store", str(tmp_path / "store")]
+    subprocess.run(command, cwd=project, check=True, capture_output=True)
+    subprocess.run([sys.executable, "-m", "dvc", "push", "-q"], cwd=project, check=True)
+    (elsewhere / "dvc.lock").write_bytes((project / "dvc.lock").read_bytes())
+
+    objects.prepare(elsewhere, project)
+    for victim in (objects.cache(project) / "files").rglob("*.dir"):
+        victim.unlink()
+    subprocess.run([sys.executable, "-m", "dvc", "pull", "-q", "bundle"], cwd=elsewhere, check=True)
+
+    assert objects.has_remote(elsewhere)
+    assert (elsewhere / "bundle/model").is_file()
+
+
+def test_a_damaged_cache_is_refused(project: Path) -> None:
+    for victim in (objects.cache(project) / "files").rglob("*"):
+        if victim.is_file() and not victim.name.endswith(".dir"):
+            victim.chmod(0o644)
+            victim.write_bytes(b"broken")
+
+    with pytest.raises(Integrity, match="has the md5"):
+        objects.place(project)
+
+
+def test_a_lock_that_is_no_lock_is_said(project: Path) -> None:
+    (project / "dvc.lock").write_text("- 1\n")
+
+    with pytest.raises(Integrity, match=r"dvc\.lock: not a lock of DVC"):
+        objects.outputs(project)
