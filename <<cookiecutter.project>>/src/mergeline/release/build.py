@@ -1,7 +1,6 @@
 """Make release.json from what the pipeline left here, and check one against every byte that it names."""
 
-import hashlib
-import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ from rich.table import Table
 
 from .. import bundle, config, forge, objects, repo, store
 from ..errors import ForgeTrouble, Integrity, RepositoryTrouble
-from . import manifest, pins, records
+from . import handover, manifest, pins, records
 from .manifest import DataState, Identity, Measured, MlflowRun, Model, Release, Verdict
 
 RAW = "data/raw.parquet"
@@ -102,22 +101,17 @@ def verify(root: Path, path: Path) -> str:
     for release in found:
         folder = store.fetch(release.model.bundle_id, root, release.id)
         if (signature := bundle.sha256(folder / bundle.SIGNATURE)) != release.model.signature:
-            raise Integrity(f"{path.name}: signature.json has sha256 {signature[:12]}, not {release.model.signature[:12]}")
+            raise Integrity(
+                f"{path.name}: signature.json has sha256 {signature[:12]}, not {release.model.signature[:12]}"
+            )
         locked = locked_bundle(root)
-        words = "dvc.lock names it" if locked == dvc_hash(folder) else "dvc.lock names another"
-        if path.name == manifest.RELEASE and locked != dvc_hash(folder):
+        words = "dvc.lock names it" if locked == handover.dvc_hash(folder) else "dvc.lock names another"
+        if path.name == manifest.RELEASE and locked != handover.dvc_hash(folder):
             raise Integrity("release.json and dvc.lock name different bundles", "Run `model release build` again.")
-        lines.append(f"Release {release.id[:12]}: id, bundle {release.model.bundle_id[:12]} and signature match; {words}.")
+        lines.append(
+            f"Release {release.id[:12]}: id, bundle {release.model.bundle_id[:12]} and signature match; {words}."
+        )
     return "\n".join(lines)
-
-
-def dvc_hash(folder: Path) -> str:
-    """Give the name that DVC has for a folder of files: the md5 of the sorted list of their md5s and names."""
-    listed = [
-        {"md5": hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest(), "relpath": file.name}
-        for file in sorted(folder.iterdir())
-    ]
-    return hashlib.md5(json.dumps(listed, sort_keys=True).encode(), usedforsecurity=False).hexdigest() + ".dir"
 
 
 def locked_bundle(root: Path) -> str | None:
@@ -126,7 +120,7 @@ def locked_bundle(root: Path) -> str | None:
 
 
 def _check_lock(root: Path) -> None:
-    if (locked := locked_bundle(root)) != dvc_hash(root / "bundle"):
+    if (locked := locked_bundle(root)) != handover.dvc_hash(root / "bundle"):
         told = f"names bundle {locked[:12]}" if locked else "names no bundle"
         raise Integrity(f"dvc.lock {told}, which bundle/ is not", "Run `dvc repro` or `model restore`, then try again.")
 
@@ -162,7 +156,7 @@ def _verdict(root: Path, bundle_id: str) -> Verdict | None:
     report = _json(root, "report/report.json")
     if (report.get("candidate") or {}).get("bundle") != bundle_id or not report.get("word"):
         return None
-    row = next((m for m in report.get("metrics", []) if m.get("name") == report.get("primary")), {})
+    row: dict[str, Any] = next((m for m in report.get("metrics", []) if m.get("name") == report.get("primary")), {})
     difference = row.get("difference") or {}
     try:
         return msgspec.convert(
@@ -183,7 +177,7 @@ def _mlflow(root: Path, bundle_id: str) -> MlflowRun | None:
     if not (root / "results/mlflow.json").is_file():
         return None
     found = _json(root, "results/mlflow.json")
-    if found.get("bundle_id") != bundle_id or not found.get("run_id"):
+    if found.get("bundle_id", bundle_id) != bundle_id or not found.get("run_id"):
         return None
     version = found.get("version")
     return MlflowRun(run_id=str(found["run_id"]), version=str(version) if version else None)
@@ -197,18 +191,24 @@ def _running(root: Path) -> Release | None:
 
 
 def _keep(root: Path, release: Release) -> list[str]:
+    """Keep bundle and objects: in the store of this machine, and in the DVC remote or else a release of the forge."""
     kept = ["the local store"]
-    store.store(root / "bundle", root)
-    if store.push(root / "bundle", root):
-        return [*kept, "the DVC remote"]
-    connected = forge.connect(root)
-    if connected is None:
-        return kept
-    files = [root / "bundle" / name for name in (bundle.INDEX, *bundle.FILES)]
-    try:
-        connected.release_assets(release.id, [*files, root / manifest.RELEASE, root / objects.LOCK], release.code)
-    except ForgeTrouble as trouble:
-        return [*kept, f"not in the forge ({trouble})"]
+    bundle_id = store.store(root / "bundle", root)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        if store.push(root / "bundle", root, f"bundles/{bundle_id}"):
+            objects.pack(root, folder / "objects")
+            store.push(folder / "objects" / "files", root, "files")
+            return [*kept, "the DVC remote"]
+        connected = forge.connect(root)
+        if connected is None:
+            return kept
+        files = [root / "bundle" / name for name in (bundle.INDEX, *bundle.FILES)]
+        files += [root / manifest.RELEASE, handover.archive(root, folder)]
+        try:
+            connected.release_assets(release.id, files, release.code)
+        except ForgeTrouble as trouble:
+            return [*kept, f"not in the forge ({trouble})"]
     return [*kept, f"the forge's release {release.id[:12]}"]
 
 

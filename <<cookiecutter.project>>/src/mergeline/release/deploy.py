@@ -120,7 +120,7 @@ def run(root: Path, environment: str, *, rehearse: bool = False) -> Deployed:
         try:
             actions = terraform.apply(root, environment, replace=_dead(root, environment))
             url = terraform.outputs(root, environment).get("url")
-            rows = smoke.test(str(url), folder, release) if release and folder else 0
+            rows = smoke.check(str(url), folder, release) if release and folder else 0
         except MergelineError as error:
             words = _go_back(root, environment, before, rehearse)
             if release is not None:
@@ -158,7 +158,7 @@ def _go_back(root: Path, environment: str, before: dict[str, Any], rehearse: boo
             if previous is None:
                 return "nothing serves, as before"
             url = terraform.outputs(root, environment)["url"]
-            smoke.test(url, store.fetch(previous.model.bundle_id, root, previous.id), previous)
+            smoke.check(url, store.fetch(previous.model.bundle_id, root, previous.id), previous)
         finally:
             at.unlink(missing_ok=True)
     except MergelineError as error:
@@ -170,7 +170,7 @@ def _dead(root: Path, environment: str) -> list[str]:
     """Name the resource to replace when Terraform believes in a supervisor that has died."""
     run_folder = terraform.folder(root, environment) / "run"
     applied = bool(terraform.outputs(root, environment).get("url"))
-    local = "/modules/service/local\"" in (root / pins.FOLDER / environment / "target.tf").read_text(encoding="utf-8")
+    local = '/modules/service/local"' in (root / pins.FOLDER / environment / "target.tf").read_text(encoding="utf-8")
     return [SUPERVISOR] if applied and local and not processes.held(run_folder / "lock") else []
 
 

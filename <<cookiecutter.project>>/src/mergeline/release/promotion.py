@@ -49,7 +49,9 @@ def promote(root: Path, environment: str, *, release: str | None, pull_request: 
         if environment == order[0] and (here := pins.built(root)) and here.id == chosen.id:
             files = _lock(root)
         pin = Pin(release=chosen, experiment=None)
-        return _move(root, lock, environment, pin, f"Promote {chosen.id[:12]} to {environment}", {}, files, pull_request)
+        return _move(
+            root, lock, environment, pin, f"Promote {chosen.id[:12]} to {environment}", {}, files, pull_request
+        )
 
 
 def rollback(root: Path, environment: str, *, to: str | None, reason: str | None, pull_request: bool) -> str:
@@ -89,7 +91,7 @@ class _moving:  # noqa: N801 - reads as what happens: with _moving(root)
             interrupted = os.pread(lock, 4096, 0).decode()
             if interrupted and (content := repo.show(self.root, "HEAD", interrupted)) is not None:
                 _write(self.root / interrupted, content)
-                repo.git(self.root, "reset", "--quiet", "HEAD", "--", interrupted)
+                repo.git(self.root, "reset", "--quiet", "HEAD", "--", interrupted, *_in_head(self.root, LOCK_FILE))
             os.ftruncate(lock, 0)
         except BaseException:
             self.held.__exit__(None, None, None)
@@ -98,6 +100,10 @@ class _moving:  # noqa: N801 - reads as what happens: with _moving(root)
 
     def __exit__(self, *_: object) -> None:
         self.held.__exit__(None, None, None)
+
+
+def _in_head(root: Path, name: str) -> list[str]:
+    return [name] if repo.show(root, "HEAD", name) is not None else []
 
 
 def _choose(root: Path, environment: str, start: str | None, before: str | None) -> Release:

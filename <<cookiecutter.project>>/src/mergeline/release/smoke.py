@@ -16,7 +16,7 @@ from .manifest import Release
 TOLERANCE = 1e-5
 
 
-def test(url: str, folder: Path, release: Release, *, wait: float = 30) -> int:
+def check(url: str, folder: Path, release: Release, *, wait: float = 30) -> int:
     """Wait until the release answers, then compare its scores with smoke.json; give the number of rows compared.
 
     Args:
@@ -30,7 +30,9 @@ def test(url: str, folder: Path, release: Release, *, wait: float = 30) -> int:
     """
     found = _until_ready(url, release.id, wait)
     if found.get("bundle") != release.model.bundle_id:
-        raise DeploymentFailed(f"{url} serves bundle {str(found.get('bundle'))[:12]}, not {release.model.bundle_id[:12]}")
+        raise DeploymentFailed(
+            f"{url} serves bundle {str(found.get('bundle'))[:12]}, not {release.model.bundle_id[:12]}"
+        )
     smoke = msgspec.json.decode((folder / bundle.SMOKE).read_bytes(), type=bundle.Smoke)
     signature = msgspec.json.decode((folder / bundle.SIGNATURE).read_bytes(), type=bundle.Signature)
     if not smoke.rows:

@@ -14,7 +14,16 @@ from . import ledger, manifest, pins, smoke, terraform
 from .records import Deployment
 
 Word = Literal[
-    "running", "pending", "no release", "not deployed", "rehearsed", "dead", "foreign", "port taken", "rolled back", "broken"
+    "running",
+    "pending",
+    "no release",
+    "not deployed",
+    "rehearsed",
+    "dead",
+    "foreign",
+    "port taken",
+    "rolled back",
+    "broken",
 ]
 
 
@@ -37,7 +46,13 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     def table(self) -> Any:
         """Draw it."""
         table = Table("environment", "state", "pinned", "runs", "where", "")
-        colours = {"running": "green", "pending": "yellow", "no release": "dim", "not deployed": "dim", "rehearsed": "dim"}
+        colours = {
+            "running": "green",
+            "pending": "yellow",
+            "no release": "dim",
+            "not deployed": "dim",
+            "rehearsed": "dim",
+        }
         for e in self.environments:
             word = f"[{colours.get(e.word, 'bold red')}]{e.word}[/]"
             table.add_row(e.name, word, (e.pinned or "none")[:12], (e.running or "none")[:12], e.url or "", e.detail)
@@ -94,7 +109,9 @@ def _answers(
 def _absent(root: Path, name: str, record: Deployment | None) -> tuple[Word, str]:
     if record is not None and record.state == "success" and "rehearsed" in record.description:
         return "rehearsed", record.description
-    port = re.search(r"^\s*port\s*=\s*(\d+)", (root / pins.FOLDER / name / "terraform.tfvars").read_text(), re.MULTILINE)
+    port = re.search(
+        r"^\s*port\s*=\s*(\d+)", (root / pins.FOLDER / name / "terraform.tfvars").read_text(), re.MULTILINE
+    )
     taker = processes.taker(int(port[1])) if port else None
     if taker:
         return "port taken", f"port {port[1] if port else ''} is taken by {taker}"

@@ -37,8 +37,15 @@ def init(root: Path, environment: str) -> None:
     local = 'backend "local"' in (root / pins.FOLDER / environment / "target.tf").read_text(encoding="utf-8")
     path = [f"-backend-config=path={at / 'terraform.tfstate'}"] if local else []
     repo.run(
-        ["terraform", f"-chdir={root / pins.FOLDER / environment}", "init", "-input=false", "-no-color", "-reconfigure"]
-        + path,
+        [
+            "terraform",
+            f"-chdir={root / pins.FOLDER / environment}",
+            "init",
+            "-input=false",
+            "-no-color",
+            "-reconfigure",
+            *path,
+        ],
         root,
         env=_variables(root, environment),
         failure=DeploymentFailed,
