@@ -12,7 +12,7 @@ from . import manifest, pins, records
 from .manifest import Release
 from .records import Deployment
 
-FORMAT = "%x1e%H%x1f%an%x1f%cI%x1f%(trailers:only,unfold)%x1f%N"
+FORMAT = "%x1e%H%x1f%an%x1f%cI%x1f%(trailers:only,unfold)%x1f%N%x1f."
 ASKED = 20
 """For how many of the newest moves the forge is asked; each costs requests."""
 
@@ -95,7 +95,7 @@ def moves(root: Path, environment: str) -> list[Move]:
     oldest_first: list[Move] = []
     seen: set[str] = set()
     replaced: Release | None = None
-    for commit, who, when, trailers, note in reversed(entries):
+    for commit, who, when, trailers, note, _ in reversed(entries):
         said = dict(line.split(": ", 1) for line in trailers.splitlines() if ": " in line)
         try:
             release = _pinned(root, commit, environment)

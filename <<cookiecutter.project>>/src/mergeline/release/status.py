@@ -85,9 +85,10 @@ def _answers(
 ) -> tuple[Word, str | None, str]:
     folder = terraform.folder(root, name) / "run"
     if (terraform.folder(root, name) / "terraform.tfstate").is_file() and not processes.held(folder / "lock"):
-        taker = processes.taker(int(url.rpartition(":")[2]))
-        if taker and "--ready-fd" not in taker:
-            return "foreign", None, f"its supervisor is dead, and {taker} has the port"
+        port = int(url.rpartition(":")[2])
+        # The workers of a killed supervisor go on answering: they are ours, others are not.
+        if any("--ready-fd" not in processes.command_of(pid) for pid in processes.listeners(port)):
+            return "foreign", None, f"its supervisor is dead, and {processes.taker(port)} has the port"
         return "dead", None, f"its supervisor is dead: `model deploy {name}` starts it again"
     try:
         found = smoke.version(url)
