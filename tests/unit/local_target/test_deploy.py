@@ -8,15 +8,14 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
-
 from mergeline import bundle, processes
 from mergeline.errors import Conflict, DeploymentFailed, Integrity, RepositoryTrouble
 from mergeline.release import build, deploy, ledger, promotion, status, terraform
 from mergeline.release.manifest import Release
 from mergeline.serve import local
+
 from tests.unit.project import Project
 
 pytestmark = pytest.mark.slow

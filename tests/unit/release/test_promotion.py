@@ -7,12 +7,12 @@ import time
 from pathlib import Path
 
 import pytest
-
 from mergeline import processes
 from mergeline.errors import Conflict, Integrity, RepositoryTrouble, Usage
 from mergeline.release import build, ledger, pins, promotion, records
 from mergeline.release.manifest import Release
 from mergeline.release.records import Deployment, State
+
 from tests.unit.project import Project
 
 
