@@ -72,7 +72,10 @@ class Forge(Protocol):
         """Give who approves now: each reviewer's last word counts, sorted."""
 
     def comment(self, number: int, marker: str, body: str) -> str:
-        """Post or update the one comment of this actor that holds the hidden `marker`; give its URL."""
+        """Post or update the one comment of this actor that holds `marker`; give its URL.
+
+        The marker is hidden in the body: as it is when it is an HTML comment, else in one.
+        """
 
     def status(self, commit: str, context: str, state: State, description: str, url: str | None = None) -> None:
         """Set a commit's status; `description` is cut to what the forge takes."""
