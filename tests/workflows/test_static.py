@@ -1,0 +1,158 @@
+"""What a run cannot show, because `act` ignores it: permissions, pins, filters, concurrency, names of jobs."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+GITHUB = Path(__file__).resolve().parents[2] / "<<cookiecutter.project>>" / ".github"
+WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
+ACTIONS = sorted(GITHUB.glob("actions/*/action.yml"))
+FILES = [*WORKFLOWS, *ACTIONS]
+FACTS = {
+    "actions/checkout": ("3d3c42e5aac5ba805825da76410c181273ba90b1", "v7.0.1"),
+    "actions/upload-artifact": ("043fb46d1a93c77aae656e7c1c64a875d1fc6a0a", "v7.0.1"),
+    "actions/download-artifact": ("3e5f45b2cfb9172054b4087a40e8e0b5a5461e7c", "v8.0.1"),
+    "actions/attest": ("1e69f48acb82d1966a394da916b4c1698aa569d6", "v4.2.2"),
+    "actions/create-github-app-token": ("bcd2ba49218906704ab6c1aa796996da409d3eb1", "v3.2.0"),
+    "astral-sh/setup-uv": ("c771a70e6277c0a99b617c7a806ffedaca235ff9", "v9.0.0"),
+    "hashicorp/setup-terraform": ("5e8dbf3c6d9deaf4193ca7a8fb23f2ac83bb6c85", "v4"),
+    "docker/setup-buildx-action": ("bb05f3f5519dd87d3ba754cc423b652a5edd6d2c", "v4.2.0"),
+    "docker/build-push-action": ("53b7df96c91f9c12dcc8a07bcb9ccacbed38856a", "v7.3.0"),
+    "docker/login-action": ("dbcb813823bdd20940b903addbd779551569679f", "v4.6.0"),
+}
+"""Commits that were seen with this version in public workflow files; a new one needs the same."""
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Parse a workflow or action; YAML 1.1 reads the key `on` as true."""
+    found: dict[Any, Any] = yaml.safe_load(path.read_text())
+    return {"on" if key is True else key: value for key, value in found.items()}
+
+
+def jobs() -> Iterator[tuple[Path, str, dict[str, Any]]]:
+    for path in WORKFLOWS:
+        for name, job in read(path)["jobs"].items():
+            yield path, name, job
+
+
+def steps(path: Path) -> Iterator[dict[str, Any]]:
+    found = read(path)
+    for job in found.get("jobs", {}).values():
+        yield from job.get("steps", ())
+    yield from found.get("runs", {}).get("steps", ())
+
+
+def triggers(path: Path) -> dict[str, Any]:
+    on = read(path)["on"]
+    return on if isinstance(on, dict) else dict.fromkeys([on] if isinstance(on, str) else on)
+
+
+JOBS = [pytest.param(p, j, id=f"{p.stem}-{n}") for p, n, j in jobs()]
+every_workflow = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda p: p.stem)
+every_file = pytest.mark.parametrize("path", FILES, ids=lambda p: p.parent.name if p.stem == "action" else p.stem)
+
+
+@every_workflow
+def test_a_workflow_holds_no_permission_of_its_own(path: Path) -> None:
+    assert read(path)["permissions"] == {}
+
+
+@pytest.mark.parametrize(("path", "job"), JOBS)
+def test_every_job_says_what_it_may_and_how_long(path: Path, job: dict[str, Any]) -> None:
+    assert isinstance(job["permissions"], dict), path
+    assert "uses" in job or job["timeout-minutes"] <= 90
+
+
+@every_workflow
+def test_a_workflow_says_what_may_run_at_once(path: Path) -> None:
+    concurrency = read(path)["concurrency"]
+
+    assert concurrency["group"].startswith(path.stem)
+    if path.stem in ("release", "deploy"):
+        assert concurrency["cancel-in-progress"] in (False, "${{ github.event_name == 'pull_request' }}")
+
+
+@every_file
+def test_third_party_actions_are_pinned_to_a_known_commit(path: Path) -> None:
+    for name, commit, version in re.findall(r"uses: ([\w-]+/[\w-]+)@(\S+)(?: # (\S+))?", path.read_text()):
+        assert (commit, version) == FACTS[name]
+
+
+@every_file
+def test_actions_that_are_used_are_pinned_or_of_this_repository(path: Path) -> None:
+    for step in steps(path):
+        if uses := step.get("uses"):
+            assert re.fullmatch(r"(\./\.github/actions/[\w-]+)|([\w-]+/[\w-]+@[0-9a-f]{40})", uses), uses
+
+
+@every_file
+def test_a_run_is_at_most_three_lines_without_expressions(path: Path) -> None:
+    for step in steps(path):
+        run = step.get("run", "")
+        assert len(run.strip().splitlines()) <= 3, run
+        assert "${{" not in run, run
+
+
+@every_file
+def test_a_checkout_keeps_no_token(path: Path) -> None:
+    for step in steps(path):
+        if step.get("uses", "").startswith("actions/checkout@"):
+            assert step["with"]["persist-credentials"] is False
+
+
+@pytest.mark.parametrize(("workflow", "job"), [("check", "check-pass"), ("train", "verdict-pass")])
+def test_the_required_job_answers_for_every_pull_request(workflow: str, job: str) -> None:
+    path = GITHUB / "workflows" / f"{workflow}.yml"
+    found = read(path)["jobs"]
+
+    assert {"pull_request", "merge_group"} <= set(triggers(path))
+    assert not (triggers(path)["pull_request"] or {}), "a filter would leave a required check pending"
+    assert list(found)[-1] == job
+    assert found[job]["if"] == "${{ always() }}"
+    assert set(found[job]["needs"]) == set(found) - {job}
+    assert found[job]["permissions"] == {}
+
+
+def test_required_jobs_have_different_names() -> None:
+    names = [name for _, name, _ in jobs() if name.endswith("-pass")]
+
+    assert sorted(names) == ["check-pass", "verdict-pass"]
+
+
+@pytest.mark.parametrize(("path", "job"), JOBS)
+def test_a_write_token_is_never_beside_the_code_of_a_pull_request(path: Path, job: dict[str, Any]) -> None:
+    writes = "write" in job["permissions"].values()
+    by_pull_request = "pull_request" in triggers(path) and "'push'" not in job.get("if", "")
+    if not (writes and by_pull_request and "steps" in job):
+        return
+
+    checkouts = [s for s in job["steps"] if s.get("uses", "").startswith("actions/checkout@")]
+    assert [c["with"]["ref"] for c in checkouts] == ["${{ github.event.pull_request.base.sha }}"]
+    assert "!github.event.pull_request.head.repo.fork" in job["if"]
+    for step in job["steps"]:
+        if "git checkout" in step.get("run", ""):
+            assert step["env"]["PIN"].endswith("/pin.json"), "of the pull request come pins, which are data"
+
+
+@pytest.mark.parametrize(("path", "job"), JOBS)
+def test_what_a_pull_request_starts_sees_no_secret(path: Path, job: dict[str, Any]) -> None:
+    if "pull_request" in triggers(path) and "'push'" not in job.get("if", ""):
+        assert "secrets." not in str(job)
+
+
+@every_workflow
+def test_no_workflow_runs_a_pull_request_with_the_rights_of_main(path: Path) -> None:
+    assert not {"pull_request_target", "workflow_run", "issue_comment"} & set(triggers(path))
+
+
+def test_releases_and_deployments_start_where_they_should() -> None:
+    release, deploy = (triggers(GITHUB / "workflows" / f"{name}.yml") for name in ("release", "deploy"))
+
+    assert release["push"] == {"branches": ["main"]}
+    assert deploy["push"]["branches"] == ["main"]
+    assert "workflow_call" in deploy
+    assert deploy["schedule"]
