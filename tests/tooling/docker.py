@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,7 +48,9 @@ class Docker:
             ["docker", *map(str, arguments)], env=self.env, capture_output=True, text=True, timeout=seconds, check=False
         )
         if check and done.returncode:
-            raise RuntimeError(f"docker {' '.join(map(str, arguments[:2]))} failed:\n{(done.stdout + done.stderr)[-3000:]}")
+            raise RuntimeError(
+                f"docker {' '.join(map(str, arguments[:2]))} failed:\n{(done.stdout + done.stderr)[-3000:]}"
+            )
         return done
 
     def say(self, *arguments: str | Path) -> str:
@@ -138,10 +140,8 @@ def _stop_when_unused(users: int) -> None:
     pid = int((CACHE / "dockerd.pid").read_text())
     os.kill(pid, 15)
     for _ in range(150):
-        try:
+        with suppress(ChildProcessError):  # another test run may have started it
             os.waitpid(pid, os.WNOHANG)
-        except ChildProcessError:
-            pass  # another test run started it
         if not Path(f"/proc/{pid}").exists():
             return
         time.sleep(0.1)

@@ -107,7 +107,15 @@ def matrices(
     Raises:
         BadData: a feature is absent, or is not one value per row.
     """
-    made = features(raw)
+    try:
+        with np.errstate(all="ignore"):
+            made = features(raw)
+    except Exception as error:  # the author's code, on rows that anybody may send
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise BadData(
+            f"src/model/features.py cannot work with these rows: {reason:.200}",
+            "Let it take every value of the kinds of its columns, missing ones too.",
+        ) from error
     rows = len(next(iter(raw.values()))) if raw else 0
     for name in (*numeric, *categorical):
         if name not in made:
@@ -118,7 +126,11 @@ def matrices(
             raise BadData(f"src/model/features.py: feature {name} has shape {np.shape(made[name])}, not ({rows},)")
     numbers = np.empty((rows, len(numeric)), dtype=np.float32)
     for i, name in enumerate(numeric):
-        numbers[:, i] = made[name]
+        try:
+            with np.errstate(over="ignore"):  # beyond float32 is infinite, in training too
+                numbers[:, i] = made[name]
+        except (TypeError, ValueError) as error:
+            raise BadData(f"src/model/features.py: feature {name} of NUMERIC is no number: {error!s:.100}") from error
     texts = np.empty((rows, len(categorical)), dtype=object)
     for i, name in enumerate(categorical):
         texts[:, i] = made[name]

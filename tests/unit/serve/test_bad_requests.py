@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 import pytest
-
 from mergeline.serve import wire
+
 from tests.unit.serve.servers import Running
 
 GOOD = b'{"distance": 100, "minutes": 30, "planned": "2013-06-01T10:00:00Z", "carrier": "UA"}'
@@ -44,7 +44,7 @@ BROKEN = [
     b'{"distance": 1}]',
     b'{"distance" 1}',
     b'{"distance": 1 "minutes": 2}',
-    b'{1: 2}',
+    b"{1: 2}",
     b'{"distance": 1 /* one */}',
     b"// one\n" + GOOD,
     b'{"carrier": "a\nb"}',
@@ -132,7 +132,9 @@ WRONG: list[Any] = [
     *[{"planned": value} for value in ("2013-06-01T10:00:00 UTC", "-2013-06-01", "1370044800", "x" * 10_000)],
 ]
 
-HUGE_INTEGERS = [b'{"distance": ' + sign + b"9" * digits + b"}" for sign in (b"", b"-") for digits in (20, 25, 309, 5_000)]
+HUGE_INTEGERS = [
+    b'{"distance": ' + sign + b"9" * digits + b"}" for sign in (b"", b"-") for digits in (20, 25, 309, 5_000)
+]
 
 TYPES = [
     "text/plain",
@@ -205,7 +207,9 @@ def test_refuses_an_encoded_body(server: Running, encoding: str) -> None:
     assert refusal(server, GOOD, content_encoding=encoding)[0] == 415
 
 
-@pytest.mark.parametrize("content", ["application/json", "Application/JSON; charset=UTF-8", 'application/json;charset="utf-8"'])
+@pytest.mark.parametrize(
+    "content", ["application/json", "Application/JSON; charset=UTF-8", 'application/json;charset="utf-8"']
+)
 def test_takes_json_however_it_is_announced(server: Running, content: str) -> None:
     assert server.ask("/predict", GOOD, content_type=content)[0] == 200
 
@@ -224,7 +228,9 @@ def test_reading_paths_refuse_a_post(server: Running, path: str) -> None:
     assert (status, headers["allow"]) == (405, "GET, HEAD")
 
 
-@pytest.mark.parametrize("path", ["/", "/predict/", "/Predict", "/predict/x", "//predict", "/..%2fpredict", "/admin", "/%00"])
+@pytest.mark.parametrize(
+    "path", ["/", "/predict/", "/Predict", "/predict/x", "//predict", "/..%2fpredict", "/admin", "/%00"]
+)
 def test_an_unknown_path_is_not_found(server: Running, path: str) -> None:
     assert server.ask(path, GOOD)[0] == 404
 
