@@ -51,13 +51,23 @@ def lock(root: Path) -> dict[str, Any]:
     path = root / LOCK
     if not path.is_file():
         return {}
+    return parse_lock(path.read_bytes())
+
+
+def parse_lock(content: bytes) -> dict[str, Any]:
+    """Parse the content of a dvc.lock. Raises Integrity when it is no lock."""
     try:
-        found = yaml.load(path.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  both safe
+        found = parse_yaml(content)
     except yaml.YAMLError as error:
         raise Integrity(f"{LOCK}: not valid YAML", f"Run `git checkout {LOCK}` or `dvc repro`.") from error
     if not isinstance(found, dict) or not isinstance(found.get("stages", {}), dict):
         raise Integrity(f"{LOCK}: not a lock of DVC", f"Run `git checkout {LOCK}` or `dvc repro`.")
     return found
+
+
+def parse_yaml(content: bytes) -> Any:
+    """Parse YAML with the fast parser where it is there."""
+    return yaml.load(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  both are safe
 
 
 def outputs(root: Path) -> list[Output]:
@@ -78,6 +88,7 @@ def repro(
     checkout: Path,
     *,
     allow_missing: bool = False,
+    dry: bool = False,
     targets: Sequence[str] = (),
     python: str = sys.executable,
     say: Callable[[str], None] | None = None,
@@ -87,6 +98,7 @@ def repro(
     Args:
         checkout: has dvc.yaml.
         allow_missing: outputs that are not here count as unchanged when their inputs are.
+        dry: run nothing, give the names of those that would run.
         targets: stages, with what they need; none means all.
         python: has DVC and the packages of requirements/train.txt; `model` is found beside it.
         say: gets each line while it is printed.
@@ -94,7 +106,8 @@ def repro(
     Raises:
         RepositoryTrouble: a stage or DVC failed, with the line that says why.
     """
-    command = [python, "-m", "dvc", "repro", *(["--allow-missing"] if allow_missing else []), *targets]
+    options = [*(["--allow-missing"] if allow_missing else []), *(["--dry"] if dry else [])]
+    command = [python, "-m", "dvc", "repro", *options, *targets]
     ran: list[str] = []
     lines: list[str] = []
     with subprocess.Popen(
@@ -249,7 +262,7 @@ def unpack(root: Path, folder: Path) -> list[str]:
 
 def _declared(root: Path) -> set[str]:
     """Give the outputs that dvc.yaml names: a lock from elsewhere must not write any other path."""
-    pipeline = yaml.load((root / PIPELINE).read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+    pipeline = parse_yaml((root / PIPELINE).read_bytes())
     paths: set[str] = set()
     for stage in (pipeline or {}).get("stages", {}).values():
         for kind in ("outs", "metrics", "plots"):

@@ -1,0 +1,158 @@
+"""The base model: restored from what main's dvc.lock names, else trained by its own code in a checkout of its own."""
+
+import ast
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from hashlib import md5
+from pathlib import Path
+
+from .. import config, objects, repo
+from ..config import Gates, Params
+from ..errors import MergelineError, RepositoryTrouble
+from . import environment
+
+NONE = "none"
+"""What --base says when there is no base: only rules about the candidate alone judge."""
+NEEDED = ("bundle", "results/trained_on.parquet", "results/profile.json", "results/cost.json", "results/metrics.json")
+STAGES = ("validate", "evaluate", "export")
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A base's checkout with its results; `ran` are the stages that had to run, `problem` says why it has none."""
+
+    commit: str
+    root: Path
+    params: Params | None = None
+    gates: Gates | None = None
+    ran: list[str] = field(default_factory=list)
+    problem: str | None = None
+
+
+def find(root: Path, rev: str) -> str | None:
+    """Give the commit where HEAD left `rev`, or None where no project was there yet or `rev` is `none`.
+
+    Where only the remote's branch is known (a checkout of a workflow), that one is meant.
+
+    Raises:
+        RepositoryTrouble: `rev` is no revision here, or the clone is too shallow.
+    """
+    if rev == NONE:
+        return None
+    repo.head(root)
+    try:
+        found = repo.merge_base(root, rev)
+    except RepositoryTrouble:
+        if not repo.git(root, "branch", "--remotes", "--list", f"origin/{rev}"):
+            raise
+        found = repo.merge_base(root, f"origin/{rev}")
+    return found if repo.show(root, found, objects.PIPELINE) is not None else None
+
+
+@contextmanager
+def restored(root: Path, commit: str, rev: str, say: Callable[[str], None] | None = None) -> Iterator[Base]:
+    """Check the base out beside the working copy and make sure that it has its model.
+
+    Args:
+        root: the candidate's project.
+        commit: the base's.
+        rev: where main's lock may be newer than the base's own: a release commits it after the merge.
+        say: gets the lines of stages that must run.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="mergeline-base-") as folder,
+        repo.worktree(root, commit, Path(folder) / "base") as tree,
+    ):
+        checkout = tree / repo.git(root, "rev-parse", "--show-prefix")
+        objects.prepare(checkout, root)
+        try:
+            params, gates = config.params(checkout), config.gates(checkout)
+        except MergelineError as error:
+            yield Base(commit, checkout, problem=f"its settings cannot be read: {error.args[0]}")
+            return
+        try:
+            ran = _restore(root, checkout, rev, params, say)
+        except MergelineError as error:
+            yield Base(commit, checkout, params, gates, problem=f"it cannot be built any more: {error.args[0]}")
+        else:
+            yield Base(commit, checkout, params, gates, ran)
+
+
+def _restore(root: Path, checkout: Path, rev: str, params: Params, say: Callable[[str], None] | None) -> list[str]:
+    """Put the base's results in place; give the stages that ran."""
+    ours = config.params(root).python
+    other = ours != params.python or not environment.same(root, checkout)
+    if _choose_lock(root, checkout, rev) and not _absent(checkout):
+        try:
+            # Stages of a base with other packages must not run in this environment: only ask whether any would.
+            ran = objects.repro(checkout, allow_missing=True, targets=STAGES, dry=other, say=say)
+            if not other or not ran:
+                return ran
+        except RepositoryTrouble:
+            pass  # an input moved, and the raw rows that its stage reads are not in place
+    objects.place(checkout)
+    python = environment.python(root, checkout, ours, base_version=params.python)
+    return objects.repro(checkout, targets=STAGES, python=python, say=say)
+
+
+def _absent(checkout: Path) -> list[str]:
+    """Put the needed outputs in place, from the cache or the remote; give those that are in neither."""
+    named = {out.path for out in objects.outputs(checkout)}
+    missing = [path for path in NEEDED if path not in named] or objects.place(checkout, NEEDED)
+    if missing and named.issuperset(NEEDED) and objects.has_remote(checkout):
+        try:
+            repo.run(
+                [sys.executable, "-m", "dvc", "fetch", "--quiet", *missing], checkout, env=repo.environment(checkout)
+            )
+        except RepositoryTrouble:
+            return missing  # a remote that does not answer costs a training, not the verdict
+        missing = objects.place(checkout, NEEDED)
+    return missing
+
+
+def _choose_lock(root: Path, checkout: Path, rev: str) -> bool:
+    """Take the lock that fits the checkout best: its own, or that of the branch now. Say whether there is one."""
+    own = repo.show(checkout, "HEAD", objects.LOCK)
+    found = [own, *(repo.show(root, name, objects.LOCK) for name in (rev, f"origin/{rev}"))]
+    locks = list(dict.fromkeys(lock for lock in found if lock))
+    if not locks:
+        return False
+    best = min(locks, key=lambda lock: _strangers(checkout, lock))
+    if best != own:
+        (checkout / objects.LOCK).write_bytes(best)
+    return True
+
+
+def _strangers(checkout: Path, lock: bytes) -> int:
+    """Count the inputs of a lock that this checkout has otherwise."""
+    stages = objects.parse_lock(lock).get("stages", {})
+    settings = objects.parse_yaml((checkout / config.PARAMS).read_bytes())
+    count = 0
+    for stage in stages.values():
+        for dep in stage.get("deps", []):
+            path = checkout / dep["path"]
+            if path.is_file() and md5(path.read_bytes(), usedforsecurity=False).hexdigest() != dep.get("md5"):
+                count += 1
+        for key, value in stage.get("params", {}).get(config.PARAMS, {}).items():
+            at = settings
+            for part in key.split("."):
+                at = at.get(part) if isinstance(at, dict) else None
+            count += at != value
+    return count
+
+
+def row_id(checkout: Path) -> str | None:
+    """Give the base's ROW_ID without running its code, or None where that is not a plain text."""
+    try:
+        tree = ast.parse((checkout / "src/model/schema.py").read_bytes())
+    except (OSError, SyntaxError):
+        return None
+    for node in tree.body:
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        value = getattr(node, "value", None)
+        if any(isinstance(t, ast.Name) and t.id == "ROW_ID" for t in targets) and isinstance(value, ast.Constant):
+            return str(value.value)
+    return None

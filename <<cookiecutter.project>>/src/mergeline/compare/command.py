@@ -1,0 +1,229 @@
+"""`model compare`: train or restore both models, judge them on the same rows, write the report, ask the gates."""
+
+import os
+import sys
+import webbrowser
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import polars as pl
+from rich.console import Console
+from rich.markdown import Markdown
+
+from .. import bundle, config, frames, metrics, objects, repo
+from ..bundle import Bundle
+from ..config import Gates, Params
+from ..errors import BadData, GateFailed, MergelineError
+from ..forge import event
+from ..progress import step
+from . import base as bases
+from . import curves, data_diff, gates, judge, markdown, page, report, slices
+from .base import Base
+from .judge import Names
+from .report import Change, Report, Side
+
+HELD_OUT = "data/held_out.parquet"
+TRAINED_ON = "results/trained_on.parquet"
+PROTECTED = (
+    "gates.yaml",
+    "src/mergeline/",
+    "dvc.yaml",
+    ".dvc/",
+    ".dvcignore",
+    ".github/",
+    "infra/",
+    "Makefile",
+    "pyproject.toml",
+    "requirements/",
+)
+"""What the code owners own (CODEOWNERS): a pull request's own code computes its numbers."""
+WIDE = 120
+CHATTER = (
+    ">",
+    "\t",
+    "Updating lock",
+    "Generating lock",
+    "To track",
+    "To enable",
+    "Use `dvc push`",
+    "Data and pipelines",
+    "Stage '",
+)
+
+
+def run(root: Path, *, base: str, summary: bool, open_page: bool, json: bool) -> None:
+    """Write report/ and print it.
+
+    Raises:
+        GateFailed: a rule is broken; everything was written before.
+    """
+    params, own_gates = config.params(root), config.gates(root)
+    gates.check(own_gates, params.task)
+    commit = bases.find(root, base)
+    with step("Candidate"):
+        ran = objects.repro(root, say=_say)
+    with _base(root, commit, base) as other, step("Verdict"):
+        made = build(root, params, own_gates, ran, other, _pull_request())
+    folder = root / report.FOLDER
+    folder.mkdir(exist_ok=True)
+    report.write(folder, made)
+    text = markdown.render(made)
+    (folder / report.MARKDOWN).write_text(text, encoding="utf-8")
+    (folder / report.PAGE).write_text(page.render(made), encoding="utf-8")
+    if summary and (target := os.environ.get("GITHUB_STEP_SUMMARY")):
+        with Path(target).open("a", encoding="utf-8") as file:
+            file.write(text + "\n")
+    if json:
+        sys.stdout.write((folder / report.JSON).read_text(encoding="utf-8"))
+    else:
+        Console(width=None if sys.stdout.isatty() else WIDE).print(Markdown(markdown.plain(text), hyperlinks=False))
+        Console(soft_wrap=True).print(f"[dim]{(folder / report.PAGE).relative_to(root)} has the plots.[/]")
+    if open_page:
+        webbrowser.open((folder / report.PAGE).as_uri())
+    if fails := made.fails():
+        raise GateFailed("; ".join(fails))
+
+
+def build(
+    root: Path, params: Params, own_gates: Gates, ran: list[str], other: Base | None, pull_request: int | None
+) -> Report:
+    """Judge the candidate in `root` against a base, and give all that is to be said."""
+    rules = (other.gates if other else None) or own_gates
+    judging = (other.params if other else None) or params
+    gates.check(rules, params.task)
+    names, level = schema_names(), judging.compare.level
+    held_out = frames.read(root / HELD_OUT)
+    candidate, theirs, reason = bundle.load(root / "bundle"), None, other.problem if other else None
+    if other and reason is None:
+        theirs, reason = _load(other, root, held_out, names)
+    scored = judge.score(
+        held_out,
+        candidate,
+        theirs,
+        names,
+        judge.unit(judging.compare.group, judging.split.group, names),
+        trained_on=frames.read(other.root / TRAINED_ON) if other and theirs else None,
+        reason=reason,
+    )
+    reason = scored.reason
+    rows = judge.table(scored, params.task, rules, level)
+    primary = metrics.known(rules.primary, params.task)
+    whole, columns = data_diff.run(other.root, root, names.label) if other and theirs else ([], [])
+    changed = repo.changed(root, other.commit) if other else []
+    return Report(
+        name=candidate.signature.name,
+        task=params.task,
+        primary=rules.primary,
+        level=level,
+        word=rows[0].word if other else None,
+        reason=reason or rows[0].reason,
+        candidate=Side(commit=repo.head(root), bundle=candidate.id, stages=ran),
+        base=Side(commit=other.commit, bundle=theirs.id if theirs else None, stages=other.ran) if other else None,
+        judged=scored.judged,
+        metrics=rows,
+        slices=slices.run(scored, names.slices, primary, rules.metrics[rules.primary].matters, level),
+        params=_params(other.root if other else None, root),
+        data=whole,
+        columns=columns,
+        code=[path for path in changed if path.startswith("src/model/")],
+        protected=[path for path in changed if path.startswith(PROTECTED)],
+        gates=gates.judge(rules, rows, pull_request, level),
+        notes=_notes(root, params, judging, scored.judged, theirs is not None and theirs.id == candidate.id),
+        curves=curves.run(scored, params.task),
+    )
+
+
+def schema_names() -> Names:
+    """Give the names of src/model/schema.py. Raises BadData when one is not there."""
+    from model import schema
+
+    try:
+        return Names(schema.LABEL, schema.ROW_ID, schema.TIME, tuple(schema.SLICES))
+    except AttributeError as error:
+        raise BadData(f"src/model/schema.py: {error}", "Add it; the README has the list.") from error
+
+
+@contextmanager
+def _base(root: Path, commit: str | None, rev: str) -> Iterator[Base | None]:
+    """Enter the base's checkout, saying how long that took."""
+    with ExitStack() as stack:
+        with step("Base"):
+            found = stack.enter_context(bases.restored(root, commit, rev, _say)) if commit else None
+        yield found
+
+
+def _load(other: Base, root: Path, held_out: pl.DataFrame, names: Names) -> tuple[Bundle | None, str | None]:
+    """Load the base's bundle, or say why it cannot be judged."""
+    theirs = bases.row_id(other.root)
+    if theirs is not None and theirs != names.row_id:
+        return None, f"row id changed from {theirs} to {names.row_id}"
+    known = frames.read(root / TRAINED_ON)["row_id"].to_list() + held_out[names.row_id].cast(pl.String).to_list()
+    if not frames.read(other.root / TRAINED_ON)["row_id"].is_in(known).any():
+        return None, "row id changed: no row that the base was trained on is known here"
+    try:
+        return bundle.load(other.root / "bundle"), None
+    except MergelineError as error:
+        return None, f"the base's bundle cannot be loaded: {error.args[0]}"
+
+
+def _params(base: Path | None, root: Path) -> list[Change]:
+    """Give the keys of params.yaml that differ, with dots."""
+    if base is None:
+        return []
+    sides = [_flat(objects.parse_yaml((folder / config.PARAMS).read_bytes())) for folder in (base, root)]
+    return [
+        Change(name=key, base=sides[0].get(key), candidate=sides[1].get(key))
+        for key in dict.fromkeys([*sides[0], *sides[1]])
+        if sides[0].get(key) != sides[1].get(key)
+    ]
+
+
+def _flat(found: Any, before: str = "") -> dict[str, str]:
+    if not isinstance(found, dict):
+        return {before: msgspec.json.encode(found, enc_hook=str).decode().strip('"')}
+    return {
+        key: value
+        for name, inner in found.items()
+        for key, value in _flat(inner, f"{before}.{name}" if before else str(name)).items()
+    }
+
+
+def _notes(root: Path, params: Params, judging: Params, judged: report.Judged, identical: bool) -> list[str]:
+    """Say what a careful reader must know beside the numbers."""
+    usual = config.Export()
+    return [
+        text
+        for text, applies in {
+            "Both bundles are byte for byte the same.": identical,
+            "There is neither a group nor a time column: rows were judged as if independent.": judged.group is None,
+            f"Only {judged.groups} groups: intervals from fewer than {gates.FEW_GROUPS} are themselves uncertain.": (
+                gates.FEWEST_GROUPS <= judged.groups < gates.FEW_GROUPS
+            ),
+            f"Only {judged.rows:,} of {judged.held_out:,} held-out rows judge: the base was trained on the others.": (
+                judged.rows < judged.held_out / 2
+            ),
+            f"export.tolerance is {params.export.tolerance:g} (usually {usual.tolerance:g}).": (
+                params.export.tolerance > usual.tolerance
+            ),
+            f"export.max_flips is {params.export.max_flips} (usually {usual.max_flips}).": (
+                params.export.max_flips > usual.max_flips
+            ),
+            "`compare` of params.yaml changed; the base's was applied.": params.compare != judging.compare,
+            "There are uncommitted changes: the numbers are of the working copy.": bool(repo.uncommitted(root)),
+        }.items()
+        if applies
+    ]
+
+
+def _pull_request() -> int | None:
+    found = event.pull_request()
+    return found.number if found else None
+
+
+def _say(line: str) -> None:
+    """Pass on what a stage says, and of DVC's own lines those that name a stage that runs."""
+    if line.strip() and not line.startswith(CHATTER):
+        Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(line, style="dim")

@@ -1,0 +1,141 @@
+"""Verdict words and the rules of gates.yaml, from differences alone: the comment applies them a second time."""
+
+import math
+from collections.abc import Sequence
+
+import msgspec
+
+from ..config import Gates, MetricGate, Task
+from ..errors import BadSettings, Integrity
+from ..metrics import Metric, known, of_task
+from ..statistics import Estimate
+from .report import GateRow, MetricRow, Report, Word
+
+FEWEST_GROUPS = 10
+FEW_GROUPS = 30
+
+
+def word(metric: Metric, difference: Estimate, matters: float, level: float = 0.95) -> Word:
+    """Say what a difference shows.
+
+    *better* and *worse*: the interval at `level` excludes zero and the estimate is at least `matters`. *same*: the
+    90% interval lies within `matters` of zero (two one-sided tests at 5%, Schuirmann 1987). Below 10 groups the
+    variance itself is too uncertain, so nothing can be told.
+    """
+    if difference.groups < FEWEST_GROUPS:
+        return "cannot tell"
+    low, high = difference.interval(level)
+    if (low > 0 or high < 0) and abs(difference.value) >= matters:
+        return "better" if metric.gain(difference.value) > 0 else "worse"
+    low, high = difference.interval(0.90)
+    return "same" if -matters < low and high < matters else "cannot tell"
+
+
+def check(gates: Gates, task: Task) -> None:
+    """Refuse rules that could never be asked. Raises BadSettings that names the metric."""
+    for name in gates.metrics:
+        known(name, task)
+    known(gates.primary, task)
+    if gates.primary not in gates.metrics:
+        raise BadSettings(f"gates.yaml: primary is {gates.primary}, which metrics does not list")
+    rules = {f"{name}.{rule}" for name, gate in gates.metrics.items() for rule in _asked(gate)}
+    for override in gates.overrides:
+        if override.gate not in rules:
+            raise BadSettings(
+                f"gates.yaml: an override names {override.gate}; the gates are: {', '.join(sorted(rules))}"
+            )
+
+
+def judge(gates: Gates, rows: Sequence[MetricRow], pull_request: int | None, level: float = 0.95) -> list[GateRow]:
+    """Ask every rule of every metric, in the order of gates.yaml.
+
+    A rule about the candidate alone fails when its value could not be measured: what cannot be measured is not
+    shown to be good enough. *cannot tell* never fails `not_worse`.
+    """
+    by_name = {row.name: row for row in rows}
+    lifted = {o.gate: o.reason for o in gates.overrides if o.pull_request == pull_request}
+    found = []
+    for name, gate in gates.metrics.items():
+        for rule in _asked(gate):
+            passed, text = _ask(rule, gate, by_name.get(name), level)
+            override = lifted.get(f"{name}.{rule}")
+            if not passed and override is not None:
+                found.append(GateRow(gate=f"{name}.{rule}", state="overridden", text=f"{text}; lifted: {override}"))
+            else:
+                found.append(GateRow(gate=f"{name}.{rule}", state="passed" if passed else "failed", text=text))
+    return found
+
+
+def again(report: Report, gates: Gates, pull_request: int | None, level: float) -> Report:
+    """Give a report with words, intervals and gates as these rules have them, whatever the report itself says.
+
+    Raises:
+        Integrity: its numbers contradict each other.
+        BadSettings: the gates name a metric that does not exist.
+    """
+    check(gates, report.task)
+    rows = [_again(row, report, gates, level) for row in report.metrics]
+    primary = next((row for row in rows if row.name == gates.primary), None)
+    return msgspec.structs.replace(
+        report,
+        primary=gates.primary,
+        level=level,
+        word=primary.word if primary and report.base else None,
+        metrics=rows,
+        gates=judge(gates, rows, pull_request, level),
+    )
+
+
+def _again(row: MetricRow, report: Report, gates: Gates, level: float) -> MetricRow:
+    if row.name not in of_task(report.task):
+        raise Integrity(f"the report has a metric {row.name!r:.40}, which is none of {report.task}")
+    metric, gate, difference = known(row.name, report.task), gates.metrics.get(row.name), row.difference
+    said: Word = "cannot tell"
+    if difference is not None:
+        numbers = (row.base, row.candidate, difference.value, difference.standard_error)
+        if (
+            any(number is None or not math.isfinite(number) for number in numbers)
+            or abs(difference.value - ((row.candidate or 0) - (row.base or 0))) > 1e-9
+            or difference.standard_error < 0
+            or difference.groups < 2
+        ):
+            raise Integrity(f"the report's numbers of {row.name} contradict each other")
+        difference = msgspec.structs.replace(difference, interval=difference.estimate().interval(level))
+        if gate and report.base:
+            said = word(metric, difference.estimate(), gate.matters, level)
+    return msgspec.structs.replace(
+        row, better=metric.better, difference=difference, matters=gate.matters if gate else None, word=said
+    )
+
+
+def _asked(gate: MetricGate) -> list[str]:
+    rules = gate.rules
+    asked = {
+        "not_worse": rules.not_worse,
+        "at_least": rules.at_least is not None,
+        "at_most": rules.at_most is not None,
+    }
+    return [rule for rule, wanted in asked.items() if wanted]
+
+
+def _ask(rule: str, gate: MetricGate, row: MetricRow | None, level: float) -> tuple[bool, str]:
+    if row is None:
+        return False, "the report has no such metric"
+    if rule == "not_worse":
+        if row.difference is None:
+            return True, f"not judged: {row.reason or 'there is no base'}"
+        if row.word != "worse":
+            return True, f"harm is not shown ({row.word})"
+        low, high = row.difference.interval
+        return False, (
+            f"worse by {abs(row.difference.value):.4g}: {row.base:.4g} to {row.candidate:.4g}, "
+            f"{level:.0%} interval {low:+.4g} to {high:+.4g}"
+        )
+    if row.candidate is None:
+        return False, f"not measured: {row.reason or 'no value'}"
+    least, most = gate.rules.at_least, gate.rules.at_most
+    if rule == "at_least" and least is not None:
+        passed = row.candidate >= least
+        return passed, f"{row.candidate:.4g} is {'' if passed else 'not '}at least {least:.4g}"
+    passed = most is not None and row.candidate <= most
+    return passed, f"{row.candidate:.4g} is {'' if passed else 'not '}at most {most:.4g}"

@@ -1,0 +1,202 @@
+"""report.json: everything that was found, as data. Pages and comments are made from it and from nothing else.
+
+The file comes from a pull request's own code, so it is read strictly: unknown keys, another schema number, a wrong
+type or too many bytes are refused, and every text in it is escaped where it is shown.
+
+To change the format: add a field with a default here, raise `SCHEMA`, and say so in the CHANGELOG; the comment of
+the pull request that does so says that the format changed, because the base's code renders it.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from ..config import Task
+from ..errors import Integrity
+from ..statistics import Estimate
+
+SCHEMA = 1
+LARGEST = 4 * 1024**2
+FOLDER = "report"
+JSON, MARKDOWN, PAGE = "report.json", "report.md", "report.html"
+
+Word = Literal["better", "worse", "same", "cannot tell"]
+
+
+class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Unknown keys are refused, values are immutable."""
+
+
+class OtherSchema(Integrity):
+    """The report has another format than this code reads."""
+
+
+class Side(_Record, frozen=True, kw_only=True):
+    """One of the two models; `stages` are those that ran now, none when all was restored."""
+
+    commit: str
+    bundle: str | None = None
+    stages: list[str] = []
+
+
+class Judged(_Record, frozen=True, kw_only=True):
+    """The rows that judged: how many of the held-out ones, in how many groups of which column (null: rows)."""
+
+    held_out: int
+    rows: int
+    groups: int
+    group: str | None
+    period: tuple[str, str] | None = None
+    hash: str
+
+
+class Difference(_Record, frozen=True, kw_only=True):
+    """Candidate minus base with its standard error over groups; `interval` is at `level`."""
+
+    value: float
+    standard_error: float
+    groups: int
+    interval: tuple[float, float]
+
+    def estimate(self) -> Estimate:
+        """Give it as what intervals at other levels are made of."""
+        return Estimate(self.value, self.standard_error, self.groups)
+
+
+class MetricRow(_Record, frozen=True, kw_only=True):
+    """One metric of both models on the same rows; null with a reason where the rows cannot support it."""
+
+    name: str
+    better: Literal["higher", "lower"]
+    base: float | None
+    candidate: float | None
+    difference: Difference | None
+    matters: float | None
+    word: Word
+    reason: str | None = None
+
+
+class SliceRow(_Record, frozen=True, kw_only=True):
+    """One slice whose primary metric moved; `q` is the probability adjusted for all slices that were tested."""
+
+    column: str
+    value: str
+    rows: int
+    groups: int
+    base: float
+    candidate: float
+    difference: Difference
+    q: float
+    word: Word
+
+
+class Slices(_Record, frozen=True, kw_only=True):
+    """Slices that moved, and how many were looked at; `small` ones have too few rows or groups to be tested."""
+
+    metric: str
+    moved: list[SliceRow] = []
+    tested: int = 0
+    small: int = 0
+
+
+class Change(_Record, frozen=True, kw_only=True):
+    """One thing that differs, each side as text; null where it is not there."""
+
+    name: str
+    base: str | None
+    candidate: str | None
+
+
+class GateRow(_Record, frozen=True, kw_only=True):
+    """One rule of gates.yaml: passed, failed, or lifted by an override with its reason."""
+
+    gate: str
+    state: Literal["passed", "failed", "overridden"]
+    text: str
+
+
+class Point(_Record, frozen=True, kw_only=True):
+    """A point of a curve."""
+
+    x: float
+    y: float
+
+
+class Curve(_Record, frozen=True, kw_only=True):
+    """A plot of both models: lines with at most 101 points each."""
+
+    title: str
+    x: str
+    y: str
+    base: list[Point]
+    candidate: list[Point]
+    diagonal: bool = True
+
+
+class Report(_Record, frozen=True, kw_only=True):
+    """What `model compare` found. `word` is the primary metric's; null where there is no base to judge against."""
+
+    schema: int = SCHEMA
+    name: str
+    task: Task
+    primary: str
+    level: float
+    word: Word | None
+    reason: str | None = None
+    candidate: Side
+    base: Side | None
+    judged: Judged
+    metrics: list[MetricRow]
+    slices: Slices
+    params: list[Change] = []
+    data: list[Change] = []
+    columns: list[Change] = []
+    code: list[str] = []
+    protected: list[str] = []
+    gates: list[GateRow] = []
+    notes: list[str] = []
+    curves: list[Curve] = []
+
+    def row(self, name: str) -> MetricRow | None:
+        """Give one metric's row."""
+        return next((row for row in self.metrics if row.name == name), None)
+
+    def fails(self) -> list[str]:
+        """Give one line for each broken rule."""
+        return [f"{gate.gate}: {gate.text}" for gate in self.gates if gate.state == "failed"]
+
+
+def write(folder: Path, report: Report) -> None:
+    """Write report.json for people and machines."""
+    content = msgspec.json.format(msgspec.json.encode(report), indent=1)
+    (folder / JSON).write_bytes(content + b"\n")
+
+
+def read(path: Path) -> Report:
+    """Read a report strictly.
+
+    Raises:
+        Integrity: absent, too large, or not of this format.
+        OtherSchema: it says that it has another schema number.
+    """
+    try:
+        if path.stat().st_size > LARGEST:
+            raise Integrity(f"{path.name} has {path.stat().st_size:,} bytes, more than {LARGEST:,}", REMEDY)
+        content = path.read_bytes()
+    except OSError as error:
+        raise Integrity(f"{path.name} cannot be read", REMEDY) from error
+    try:
+        schema = msgspec.json.decode(content, type=_Schema).schema
+        if schema != SCHEMA:
+            raise OtherSchema(f"{path.name} has schema {schema}, this code reads {SCHEMA}", REMEDY)
+        return msgspec.json.decode(content, type=Report)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Integrity(f"{path.name}: {str(error)[:200]}", REMEDY) from error
+
+
+REMEDY = "Let `model compare` write it again."
+
+
+class _Schema(msgspec.Struct):
+    schema: int
