@@ -8,7 +8,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 import pytest
@@ -77,7 +77,7 @@ def base(docker_host: Docker) -> str:
     try:
         return base_image(docker_host)
     except Unavailable as reason:
-        return _lacking(reason)
+        _lacking(reason)
 
 
 @pytest.fixture(scope="session")
@@ -120,7 +120,7 @@ def run(image: Image) -> Iterator[Callable[..., Container]]:
         image.docker.run("rm", "--force", container, check=False)
 
 
-def _lacking(reason: Unavailable) -> Any:
+def _lacking(reason: Unavailable) -> NoReturn:
     if os.environ.get("REQUIRE_TOOLS") == "1":
         pytest.fail(f"{reason}, and REQUIRE_TOOLS=1 asks for it")
     pytest.skip(str(reason))

@@ -9,11 +9,12 @@ import fcntl
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -120,14 +121,17 @@ def _start(docker: Docker) -> None:
     pid = CACHE / "dockerd.pid"
     pid.unlink(missing_ok=True)
     folders = ["--data-root", CACHE / "data", "--exec-root", CACHE / "exec", "--pidfile", pid, "--host", docker.host]
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            ["dockerd", *map(str, folders)], stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+    with log.open("wb") as out:  # it outlives the test run that starts it, while another one uses it
+        subprocess.run(
+            ["setsid", "--fork", "dockerd", *map(str, folders)],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            check=True,
         )
     deadline = time.monotonic() + 60
     while not _answers(docker):
-        if process.poll() is not None or time.monotonic() > deadline:
-            process.terminate()
+        if time.monotonic() > deadline:
             raise Unavailable(f"dockerd does not start: {log.read_text()[-500:]}")
         time.sleep(0.3)
 
@@ -138,12 +142,9 @@ def _stop_when_unused(users: int) -> None:
     except BlockingIOError:
         return
     pid = int((CACHE / "dockerd.pid").read_text())
-    os.kill(pid, 15)
-    for _ in range(150):
-        with suppress(ChildProcessError):  # another test run may have started it
-            os.waitpid(pid, os.WNOHANG)
-        if not Path(f"/proc/{pid}").exists():
-            return
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + 20
+    while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
 
 
@@ -210,8 +211,8 @@ def _debian_root() -> Path:
     _do("chroot", unfinished, "/usr/sbin/update-ca-certificates")
     for junk in (*unfinished.glob("var/cache/apt/archives/*.deb"), *unfinished.glob("var/lib/apt/lists/*")):
         shutil.rmtree(junk) if junk.is_dir() else junk.unlink()
-    for junk in ("doc", "man", "locale"):
-        shutil.rmtree(unfinished / "usr/share" / junk, ignore_errors=True)
+    for folder in ("doc", "man", "locale"):
+        shutil.rmtree(unfinished / "usr/share" / folder, ignore_errors=True)
     unfinished.rename(root)
     return root
 

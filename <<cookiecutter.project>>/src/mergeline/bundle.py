@@ -183,13 +183,13 @@ def identify(folder: Path) -> str:
     return sha256(folder / INDEX)
 
 
-def load(folder: Path, expected: str | None = None, threads: int = 0) -> Bundle:
+def load(folder: Path, expected: str | None = None, threads: int = 1) -> Bundle:
     """Verify a bundle and make it ready.
 
     Args:
         folder: holds the files.
         expected: the id that it must have, when the caller knows it.
-        threads: of the model within one call; 0 lets onnxruntime choose.
+        threads: of the model within one call; several add up in another order and differ in the seventh digit.
 
     Raises:
         Integrity: see `identify`; or the id is another one; or `features.py` imports more than numpy.

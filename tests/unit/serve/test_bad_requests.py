@@ -76,6 +76,29 @@ BROKEN = [
     b"9" * 100_000,
 ]
 
+WRONG_NUMBERS: list[Any] = ["1", "", "NaN", [], [1], {}, {"value": 1}, 2**53 + 1, -(2**53) - 1, 2**63, 2**64, -(2**63)]
+WRONG_TEXTS: list[Any] = [1, 1.5, True, False, [], ["UA"], {}, {"text": "UA"}, 2**60]
+WRONG_TIMES: list[Any] = [
+    *(
+        0,
+        1370044800,
+        1.5,
+        True,
+        [],
+        {},
+        "",
+        " ",
+        "now",
+        "yesterday",
+        "June 1, 2013",
+        "2013",
+        "1370044800",
+        "x" * 10_000,
+    ),
+    *("2013-13-01", "2013-02-30", "2013-06-01T25:00:00", "01/06/2013", "2013-06-01T10:00:00+99:00"),
+    *("2013-06-01T10:61", "0000-01-01", "99999-01-01", "2013-06-01T10:00:00 UTC", "-2013-06-01"),
+]
+
 WRONG: list[Any] = [
     None,
     True,
@@ -123,13 +146,9 @@ WRONG: list[Any] = [
     {"columns": ["distance"], "data": [[1]]},
     {"dataframe_split": {"columns": ["distance"], "data": [[1]]}},
     {"instances": [{"distance": 1}]},
-    *[{"distance": value} for value in ("1", "", "NaN", [], [1], {}, {"value": 1}, 2**53 + 1, -(2**53) - 1)],
-    *[{"distance": value} for value in (2**63, 2**64, -(2**63), [[[[1]]]])],
-    *[{"carrier": value} for value in (1, 1.5, True, False, [], ["UA"], {}, {"text": "UA"}, 2**60)],
-    *[{"planned": value} for value in (0, 1370044800, 1.5, True, [], {}, "", " ", "now", "yesterday", "June 1, 2013")],
-    *[{"planned": value} for value in ("2013", "2013-13-01", "2013-02-30", "2013-06-01T25:00:00", "01/06/2013")],
-    *[{"planned": value} for value in ("2013-06-01T10:00:00+99:00", "2013-06-01T10:61", "0000-01-01", "99999-01-01")],
-    *[{"planned": value} for value in ("2013-06-01T10:00:00 UTC", "-2013-06-01", "1370044800", "x" * 10_000)],
+    *({"distance": value} for value in WRONG_NUMBERS),
+    *({"carrier": value} for value in WRONG_TEXTS),
+    *({"planned": value} for value in WRONG_TIMES),
 ]
 
 HUGE_INTEGERS = [
