@@ -34,6 +34,11 @@ def run(root: Path) -> None:
         )
     wanted = targets(labels, params.task, names)
     made = feature_frame(rows, known)
+    if empty := [name for name in made.columns if made[name].dtype == pl.Float32 and made[name].is_nan().all()]:
+        raise BadData(
+            f"feature {', '.join(empty)}: missing in all {len(rows)} training rows",
+            "Mend the data, or leave it out of NUMERIC in src/model/features.py.",
+        )
     try:
         pipeline = estimator(params.model, params.seeds.train)
     except KeyError as error:
@@ -43,7 +48,7 @@ def run(root: Path) -> None:
     with step(f"Fit on {len(rows):,} rows"), threadpool_limits(1, user_api="blas"):
         try:
             pipeline.fit(made, wanted)
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
             raise BadData(f"src/model/estimator.py: the fit fails: {' '.join(str(error).split()):.300}") from error
     cost = {
         "seconds": round(perf_counter() - begun, 3),

@@ -1,0 +1,216 @@
+"""train, evaluate, export and explain: from rows to a bundle that answers as training did."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from mergeline import bundle, frames
+from mergeline.errors import BadData, BadSettings, Integrity, NotServable
+
+from .conftest import ORDER, Project, flights
+
+PIPELINE = "    return Pipeline("
+
+
+def result(project: Project, name: str) -> Any:
+    return json.loads((project.root / f"results/{name}.json").read_text())
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_the_bundle_answers_what_evaluate_measured(
+    project_at: Callable[..., Project], tmp_path: Path, task: str
+) -> None:
+    project = project_at(tmp_path / "project", task)
+    project.until("explain")
+
+    served = bundle.load(project.root / "bundle")
+    held_out = pl.read_parquet(project.root / "data/held_out.parquet")
+    kinds = {c.name: c.kind for c in served.signature.columns}
+    predicted = pl.read_parquet(project.root / "results/predictions.parquet")
+
+    assert np.allclose(served.score(frames.raw(held_out, kinds)), predicted["score"].to_numpy(), rtol=1e-5, atol=1e-4)
+    assert predicted["row_hash"].to_list() == frames.hashes(held_out).to_list()
+    assert served.signature.task == task
+    assert served.signature.name == "flight-delays"
+    smoke = bundle.raw_from_rows(served.signature, served.smoke.rows)
+    assert served.scores(smoke).tolist() == served.smoke.scores
+    assert all(metric["value"] is not None for metric in result(project, "metrics")["metrics"].values())
+    assert {f["feature"] for f in result(project, "explain/importance")["features"]} > {"departure_minute", "carrier"}
+
+
+def test_equal_inputs_give_equal_bytes_in_two_folders(project_at: Callable[..., Project], tmp_path: Path) -> None:
+    def outcome(name: str) -> dict[str, str]:
+        project = project_at(tmp_path / name)
+        project.until("explain")
+        made = [
+            p for folder in ("data", "results", "bundle") for p in (project.root / folder).rglob("*") if p.is_file()
+        ]
+        return {str(p.relative_to(project.root)): hashlib.sha256(p.read_bytes()).hexdigest() for p in made}
+
+    first, second = outcome("one"), outcome("another")
+
+    del first["results/cost.json"], second["results/cost.json"]  # says how long it took
+    assert first == second
+    assert {"bundle/bundle.json", "results/estimator.pkl", "results/explain/surrogate.json"} < set(first)
+
+
+def test_training_says_which_rows_it_saw(project: Project) -> None:
+    project.until("train")
+
+    rows = pl.read_parquet(project.root / "data/train.parquet")
+    seen = pl.read_parquet(project.root / "results/trained_on.parquet")
+    assert seen["row_id"].to_list() == rows["flight_id"].to_list()
+    assert seen["row_hash"].n_unique() == len(rows)
+    assert result(project, "cost")["peak_memory_mb"] > 10
+
+
+def test_a_row_hash_depends_on_content_alone() -> None:
+    rows = flights(20)
+
+    backwards = rows.select(reversed(rows.columns)).reverse()
+
+    assert frames.hashes(backwards).to_list() == frames.hashes(rows).to_list()[::-1]
+    assert frames.hashes(rows.with_columns(pl.col("seats") + 1))[0] != frames.hashes(rows)[0]
+
+
+def test_refuses_to_train_on_one_class(project: Project) -> None:
+    project.rows(flights().with_columns(late=(pl.col("date") >= "2013-06-01") & pl.col("late")))
+
+    with pytest.raises(BadData, match=r"all .* training rows have the label false"):
+        project.until("train")
+
+    assert not (project.root / "results/estimator.pkl").exists()
+
+
+def test_held_out_rows_of_one_class_leave_a_metric_empty_with_its_reason(project: Project) -> None:
+    project.rows(flights().with_columns(late=(pl.col("date") < "2013-06-01") & pl.col("late")))
+
+    project.until("explain")
+
+    auc = result(project, "metrics")["metrics"]["roc_auc"]
+    assert auc["value"] is None
+    assert "needs both classes, got 0 positive" in auc["reason"]
+    assert result(project, "metrics")["metrics"]["brier"]["value"] is not None
+
+
+def test_a_class_that_training_never_saw_empties_the_metrics(project: Project) -> None:
+    project.edit("src/model/schema.py", "late: bool = pa.Field(", "late: str = pa.Field(")
+    grade = pl.when(pl.col("date") > "2013-06-20").then(pl.lit("worst")).when("late").then(pl.lit("bad"))
+    project.rows(flights().with_columns(late=grade.otherwise(pl.lit("good"))))
+
+    project.until("evaluate")
+
+    assert "label that no training row had" in result(project, "metrics")["metrics"]["log_loss"]["reason"]
+
+
+def test_three_classes_are_measured_and_served(project: Project) -> None:
+    project.edit("src/model/schema.py", "late: bool = pa.Field(", "late: str = pa.Field(")
+    grade = pl.when(pl.col("weekday") == 1).then(pl.lit("worst")).when("late").then(pl.lit("bad"))
+    project.rows(flights().with_columns(late=grade.otherwise(pl.lit("good"))))
+
+    project.until("explain")
+
+    assert bundle.load(project.root / "bundle").signature.classes == ["bad", "good", "worst"]
+    assert pl.read_parquet(project.root / "results/predictions.parquet").columns == ["row_hash", "bad", "good", "worst"]
+    assert result(project, "metrics")["metrics"]["accuracy"]["value"] > 0.3
+
+
+@pytest.mark.parametrize(
+    ("compare", "group", "groups"),
+    [({"group": "date"}, "date", 30), ({"group": None}, "day", 30), ({"group": "carrier"}, "carrier", 3)],
+)
+def test_intervals_are_taken_over_the_group_that_params_yaml_names(
+    project: Project, compare: dict[str, str | None], group: str, groups: int
+) -> None:
+    project.set(compare=compare)
+
+    project.until("evaluate")
+
+    found = result(project, "metrics")
+    assert (found["group"], found["groups"]) == (group, groups)
+
+
+def test_refuses_a_model_parameter_that_is_not_there(project: Project) -> None:
+    project.set(model={"iterations": 10})
+    project.edit("params.yaml", "  learning_rate: 0.1\n", "")
+
+    with pytest.raises(BadSettings, match="model has no 'learning_rate'"):
+        project.until("train")
+
+
+def test_refuses_a_feature_without_its_raw_column(project: Project) -> None:
+    project.edit("src/model/features.py", 'raw["seats"]', 'raw["chairs"]')
+
+    with pytest.raises(BadData, match="no raw column 'chairs'"):
+        project.until("train")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            PIPELINE,
+            "    from sklearn.preprocessing import FunctionTransformer\n\n"
+            "    columns.transformers.append(('size', FunctionTransformer(abs, validate=True), ['distance']))\n"
+            + PIPELINE,
+            "step FunctionTransformer does not convert.*Write the function in src/model/features.py",
+        ),
+        (
+            "        early_stopping=False,",
+            "        early_stopping=False,\n        categorical_features=[6, 7, 8],",
+            "disagrees with training on .*, for example 2013-06.*HistGradientBoostingClassifier.*Encode text",
+        ),
+    ],
+    ids=["does not convert", "does not agree"],
+)
+def test_refuses_a_pipeline_that_cannot_be_served_alike(project: Project, old: str, new: str, said: str) -> None:
+    project.edit("src/model/estimator.py", old, new)
+
+    with pytest.raises(NotServable, match=said) as refused:
+        project.until("export")
+
+    assert refused.value.code == 7
+    assert not list(project.root.glob("*bundle*"))
+    assert not (project.root / "results/parity.json").exists()
+
+
+def test_refuses_features_that_look_at_other_rows(project: Project) -> None:
+    project.edit(
+        "src/model/features.py", '"distance": raw["distance"]', '"distance": raw["distance"] - raw["distance"].mean()'
+    )
+
+    with pytest.raises(NotServable, match=r"row 2013-06.* alone than in a table; suspect: feature distance"):
+        project.until("export")
+
+
+def test_refuses_features_that_import_more_than_numpy(project: Project) -> None:
+    project.edit("src/model/features.py", "import numpy as np", "import numpy as np\nimport polars as pl")
+
+    with pytest.raises(Integrity, match="imports polars"):
+        project.until("export")
+
+
+def test_a_failed_export_leaves_the_previous_bundle_in_place(project: Project) -> None:
+    project.until("export")
+    before = bundle.identify(project.root / "bundle")
+    project.edit("src/model/features.py", '"seats": raw["seats"]', '"seats": raw["seats"] - raw["seats"].mean()')
+
+    with pytest.raises(NotServable):
+        project.run(*ORDER[3:6])
+
+    assert bundle.identify(project.root / "bundle") == before
+
+
+def test_made_rows_repeat_no_rare_text(project: Project) -> None:
+    project.until("export")
+
+    rows = json.loads((project.root / "bundle/smoke.json").read_text())["rows"]
+
+    assert {row["date"] for row in rows} == {None}
+    assert rows[0]["carrier"] in {"UA", "B6", "DL"}
+    assert set(rows[-1].values()) == {None}
