@@ -107,7 +107,15 @@ def matrices(
     Raises:
         BadData: a feature is absent, or is not one value per row.
     """
-    made = features(raw)
+    try:
+        with np.errstate(all="ignore"):
+            made = features(raw)
+    except Exception as error:  # the author's code, on rows that anybody may send
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise BadData(
+            f"src/model/features.py cannot work with these rows: {reason:.200}",
+            "Let it take every value of the kinds of its columns, missing ones too.",
+        ) from error
     rows = len(next(iter(raw.values()))) if raw else 0
     for name in (*numeric, *categorical):
         if name not in made:
@@ -118,7 +126,11 @@ def matrices(
             raise BadData(f"src/model/features.py: feature {name} has shape {np.shape(made[name])}, not ({rows},)")
     numbers = np.empty((rows, len(numeric)), dtype=np.float32)
     for i, name in enumerate(numeric):
-        numbers[:, i] = made[name]
+        try:
+            with np.errstate(over="ignore"):  # beyond float32 is infinite, in training too
+                numbers[:, i] = made[name]
+        except (TypeError, ValueError) as error:
+            raise BadData(f"src/model/features.py: feature {name} of NUMERIC is no number: {error!s:.100}") from error
     texts = np.empty((rows, len(categorical)), dtype=object)
     for i, name in enumerate(categorical):
         texts[:, i] = made[name]
@@ -171,13 +183,13 @@ def identify(folder: Path) -> str:
     return sha256(folder / INDEX)
 
 
-def load(folder: Path, expected: str | None = None, threads: int = 0) -> Bundle:
+def load(folder: Path, expected: str | None = None, threads: int = 1) -> Bundle:
     """Verify a bundle and make it ready.
 
     Args:
         folder: holds the files.
         expected: the id that it must have, when the caller knows it.
-        threads: of the model within one call; 0 lets onnxruntime choose.
+        threads: of the model within one call; several add up in another order and differ in the seventh digit.
 
     Raises:
         Integrity: see `identify`; or the id is another one; or `features.py` imports more than numpy.

@@ -231,7 +231,7 @@ class GitHub:
             if not answer.ok:
                 raise GithubException(answer.status_code, None, dict(answer.headers), None)
             with part.open("wb") as file:
-                for block in answer.iter_content(1 << 20):
+                for block in answer.iter_content(1_048_576):
                     file.write(block)
         part.replace(to)
 

@@ -1,0 +1,39 @@
+# The verbs of the template; `make` lists them. Everything they need goes to .venv and .cache, from the hashed locks.
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-down lock check test bench
+
+export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.cache/bin:$(PATH)
+export VIRTUAL_ENV := $(CURDIR)/.venv
+
+PYTHON ?= python3
+TARGET ?= local
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
+
+help: ## Show the verbs
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+
+demo: .venv/.ready-demo ## Play the whole loop on this machine: pull request, verdict, release, promotion, rollback
+	@python -m tools.demo play --target $(TARGET)
+
+demo-down: .venv/.ready-demo ## Stop what the demo left running
+	@python -m tools.demo down
+
+lock: .venv/.ready-demo ## Resolve requirements/*.in into hashed locks
+	cd requirements && $(COMPILE) dev.in --output-file dev.txt
+	cd requirements && $(COMPILE) --constraint dev.txt demo.in --output-file demo.txt
+
+check: .venv/.ready-dev ## Lint, types and the fast tests
+	pre-commit run --all-files
+	pytest -m "not slow" --numprocesses 2
+
+test: .venv/.ready-dev ## Lint, types and all tests
+	pre-commit run --all-files
+	pytest --durations 15
+
+bench: .venv/.ready-dev ## Measure what the README claims
+	python -m tools.bench
+
+.venv/.ready-%: requirements/%.txt
+	@test -x .venv/bin/uv || { $(PYTHON) -m venv .venv && .venv/bin/python -m pip install --quiet --disable-pip-version-check uv; }
+	@uv pip install --quiet --require-hashes --requirement $<
+	@touch $@
