@@ -50,7 +50,7 @@ def test_refuses_one_flipped_byte(folder: Path, name: str) -> None:
     assert refused.value.code == 7
 
 
-@pytest.mark.parametrize("name", (bundle.INDEX, *bundle.FILES))
+@pytest.mark.parametrize("name", [bundle.INDEX, *bundle.FILES])
 def test_refuses_a_missing_file(folder: Path, name: str) -> None:
     (folder / name).unlink()
 
@@ -76,7 +76,7 @@ def add_key(folder: Path) -> None:
 def test_refuses_an_index_of_another_form(folder: Path, change: Callable[[Path], None]) -> None:
     change(folder)
 
-    with pytest.raises(Integrity, match="bundle.json"):
+    with pytest.raises(Integrity, match=r"bundle\.json"):
         bundle.load(folder)
 
 

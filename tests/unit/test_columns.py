@@ -24,7 +24,7 @@ NEW_YORK = timezone(timedelta(hours=-4))
         ("text", pl.String, ["UA", None, ""]),
         ("text", pl.Categorical, ["UA", None, "ü"]),
         ("time", pl.Datetime("us", "America/New_York"), [datetime(2013, 6, 3, 5, 15, tzinfo=NEW_YORK), None]),
-        ("time", pl.Datetime("ms"), [datetime(2013, 6, 3, 5, 15), None]),  # noqa: DTZ001  no zone means UTC
+        ("time", pl.Datetime("ms"), [datetime(2013, 6, 3, 5, 15), None]),
     ],
 )
 def test_a_table_and_a_request_give_equal_bytes(
