@@ -224,12 +224,12 @@ def _commit(root: Path, parent: str, changes: Mapping[str, bytes], message: str)
 def _propose(root: Path, environment: str, head: str, new: str, title: str, message: str) -> str:
     branch = f"pin/{environment}"
     try:
-        known = repo.git(root, "ls-remote", "origin", f"refs/heads/{branch}").split("\t")[0]
+        known = repo.git(root, "ls-remote", "origin", f"refs/heads/{branch}", env=forge.credentials()).split("\t")[0]
     except RepositoryTrouble as error:
         raise RepositoryTrouble(f"the remote origin does not answer: {error.args[0]}") from error
     try:
         lease = f"--force-with-lease=refs/heads/{branch}:{known}"
-        repo.git(root, "push", "--quiet", lease, "origin", f"{new}:refs/heads/{branch}")
+        repo.git(root, "push", "--quiet", lease, "origin", f"{new}:refs/heads/{branch}", env=forge.credentials())
     except RepositoryTrouble as error:
         raise Conflict(f"the push of {branch} was refused: {error.args[0]}", "Fetch, and run it again.") from error
     base = _base(root)
