@@ -2,10 +2,12 @@
 
 import re
 import sys
+from urllib.parse import unquote
 
-PROJECT = r"""<< cookiecutter.project >>"""
-OWNER = r"""<< cookiecutter.owner >>"""
-DESCRIPTION = r"""<< cookiecutter.description >>"""
+# An answer is text, whatever it holds: encoded, it cannot end the string that it is written into.
+PROJECT = unquote("<< cookiecutter.project | urlencode >>")
+OWNER = unquote("<< cookiecutter.owner | urlencode >>")
+DESCRIPTION = unquote("<< cookiecutter.description | urlencode >>")
 
 RULES = (
     (
