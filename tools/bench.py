@@ -126,7 +126,13 @@ def timed(action: Callable[[], None]) -> float:
 def run(command: list[str], cwd: Path, env: dict[str, str] | None = None) -> None:
     """Run a command quietly; its failure ends the benchmark with what it said."""
     done = subprocess.run(
-        command, cwd=cwd, env=env or dict(os.environ), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        command,
+        cwd=cwd,
+        env=env or dict(os.environ),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         sys.exit(f"{' '.join(command)} failed:\n{done.stdout[-1500:]}{done.stderr[-1500:]}")
