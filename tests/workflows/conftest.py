@@ -1,7 +1,10 @@
 """Repositories on the local forge for workflows to run in."""
 
+import os
 import shutil
 import subprocess
+import sys
+import sysconfig
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,6 +12,7 @@ import pytest
 
 from tests.local_forge.api import GitHubAPI, running
 from tests.projects import small_project
+from tests.workflows.runner import STUBS
 
 Make = Callable[[dict[str, str] | Path], tuple[GitHubAPI, Path]]
 REPOSITORY = "octo/flight-delays"
@@ -49,8 +53,22 @@ def propose(
 
 @pytest.fixture(scope="session")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A generated project with few rows."""
-    return small_project(tmp_path_factory.mktemp("small"))
+    """A generated project with few rows. The DVC cache beside it has what its pipeline makes."""
+    folder = tmp_path_factory.mktemp("small")
+    project = small_project(folder)
+    trained = folder / "trained"
+    shutil.copytree(project, trained)
+    git(trained, "init", "--quiet")
+    env = {
+        "TEST_CACHE": str(folder / "cache"),
+        "TEST_PYTHON": sys.executable,
+        "TEST_SITE": sysconfig.get_path("purelib"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    for command in ([sys.executable, STUBS / "setup-uv" / "environment.py"], [trained / ".venv/bin/dvc", "repro"]):
+        path = f"{trained / '.venv/bin'}{os.pathsep}{os.environ['PATH']}"
+        subprocess.run(command, cwd=trained, env={**os.environ, **env, "PATH": path}, check=True, capture_output=True)
+    return project
 
 
 @pytest.fixture

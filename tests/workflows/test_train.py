@@ -9,14 +9,16 @@ from tests.workflows.conftest import Make, propose
 from tests.workflows.runner import act
 
 pytestmark = pytest.mark.slow
-WORSE = {"src/model/features.py": ('"departure_minute": raw["departure_minute"]', '"departure_minute": raw["seats"]')}
+FASTER = {"params.yaml": ("learning_rate: 0.1", "learning_rate: 0.2")}
 
 
 def test_a_pull_request_gets_one_comment_and_a_status(hosted: Make, small: Path, tmp_path: Path) -> None:
     api, clone = hosted(small)
-    number = propose(api, clone, "faster", {"params.yaml": ("learning_rate: 0.1", "learning_rate: 0.2")})
+    number = propose(api, clone, "faster", FASTER)
 
-    run = act(clone, "train.yml", "pull_request", api.event(number), api, tmp_path / "run")
+    run = act(
+        clone, "train.yml", "pull_request", api.event(number), api, tmp_path / "run", cache=small.parent / "cache"
+    )
 
     assert run.jobs.get("train") in ("success", "failure"), run.printed
     (comment,) = api.comments
@@ -36,9 +38,18 @@ def test_a_pull_request_gets_one_comment_and_a_status(hosted: Make, small: Path,
 def test_a_fork_writes_nothing_and_reports_in_the_summary(hosted: Make, small: Path, tmp_path: Path) -> None:
     api, clone = hosted(small)
     api.tokens["fork-token"] = Token("github-actions[bot]", write=False)
-    number = propose(api, clone, "theirs", WORSE, fork="mallory/flight-delays")
+    number = propose(api, clone, "theirs", FASTER, fork="mallory/flight-delays")
 
-    run = act(clone, "train.yml", "pull_request", api.event(number), api, tmp_path / "run", token="fork-token")  # noqa: S106
+    run = act(
+        clone,
+        "train.yml",
+        "pull_request",
+        api.event(number),
+        api,
+        tmp_path / "run",
+        token="fork-token",
+        cache=small.parent / "cache",
+    )  # noqa: S106
 
     assert "comment" not in run.jobs
     assert api.writes() == []
@@ -51,7 +62,9 @@ def test_a_pull_request_that_moves_pins_alone_trains_nothing(hosted: Make, small
     pin = "infra/environments/production/pin.json"
     number = propose(api, clone, "promote", {pin: ("null", "null ")})
 
-    run = act(clone, "train.yml", "pull_request", api.event(number), api, tmp_path / "run")
+    run = act(
+        clone, "train.yml", "pull_request", api.event(number), api, tmp_path / "run", cache=small.parent / "cache"
+    )
 
     assert run.code == 0, run.printed
     assert run.jobs == {"train": "success", "verdict-pass": "success"}
