@@ -65,7 +65,11 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "TEST_SITE": sysconfig.get_path("purelib"),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    for command in ([sys.executable, STUBS / "setup-uv" / "environment.py"], [trained / ".venv/bin/dvc", "repro"]):
+    commands: list[list[str | Path]] = [
+        [sys.executable, STUBS / "setup-uv" / "environment.py"],
+        [trained / ".venv/bin/dvc", "repro"],
+    ]
+    for command in commands:
         path = f"{trained / '.venv/bin'}{os.pathsep}{os.environ['PATH']}"
         subprocess.run(command, cwd=trained, env={**os.environ, **env, "PATH": path}, check=True, capture_output=True)
     return project

@@ -73,6 +73,7 @@ def act(
         "STUBS": str(STUBS),
         "MERGELINE_STATE": os.environ.get("MERGELINE_STATE", str(home / "state")),
         "PYTHONDONTWRITEBYTECODE": "1",
+        "RUNNER_ENVIRONMENT": "github-hosted",
         **({"TEST_CACHE": str(cache)} if cache else {}),
     }
     arguments = [
