@@ -47,3 +47,11 @@ def test_the_page_of_a_first_model_has_no_base() -> None:
 
 def test_the_page_stays_small() -> None:
     assert len(page.render(make_report(curves=[ROC] * 3))) < 200_000
+
+
+def test_a_curve_without_a_base_is_drawn_alone() -> None:
+    alone = Curve(title="ROC", x="false", y="true", base=[], candidate=ROC.candidate)
+
+    html = page.render(make_report(base=None, word=None, curves=[alone]))
+
+    assert html.count("<polyline") == 1
