@@ -115,7 +115,7 @@ def matrices(
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise BadData(
             f"src/model/features.py cannot work with these rows: {reason:.200}",
-            "Let it take every value of the kinds of its columns, missing ones too.",
+            "Let it use columns of src/model/schema.py only, and take every value of their kinds, missing ones too.",
         ) from error
     rows = len(next(iter(raw.values()))) if raw else 0
     for name in (*numeric, *categorical):
