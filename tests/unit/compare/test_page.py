@@ -2,7 +2,6 @@ import re
 
 from mergeline.compare import page
 from mergeline.compare.report import Curve, Point
-
 from tests.unit.compare.conftest import make_report
 from tests.unit.compare.test_markdown import poisoned
 

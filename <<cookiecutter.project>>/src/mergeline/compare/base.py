@@ -76,7 +76,13 @@ def restored(root: Path, commit: str, rev: str, say: Callable[[str], None] | Non
         try:
             ran = _restore(root, checkout, rev, params, say)
         except MergelineError as error:
-            yield Base(commit, checkout, params, gates, problem=f"the base has no model: it cannot be built any more ({error.args[0]})")
+            yield Base(
+                commit,
+                checkout,
+                params,
+                gates,
+                problem=f"the base has no model: it cannot be built any more ({error.args[0]})",
+            )
         else:
             yield Base(commit, checkout, params, gates, ran)
 
