@@ -34,7 +34,7 @@ class Token:
     installation: bool = True
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """An answer that is no success."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -163,11 +163,11 @@ class GitHubAPI:
 
     def pulls_create(self, body: Json, token: Token, **_: Any) -> tuple[int, Any]:
         if not self.may_open_pull_requests:
-            raise Refused(403, "GitHub Actions is not permitted to create or approve pull requests.")
+            raise RefusedError(403, "GitHub Actions is not permitted to create or approve pull requests.")
         self._branch(body["head"], 422)
         open_heads = {p["head"] for p in self.pulls.values() if p["state"] == "open" and p["base"] == body["base"]}
         if body["head"] in open_heads:
-            raise Refused(422, "Validation Failed")
+            raise RefusedError(422, "Validation Failed")
         number = self.open(body["head"], body["base"], author=token.login)
         self.pulls[number].update(title=body["title"], body=body.get("body"))
         return 201, self._pull(self.pulls[number])
@@ -229,7 +229,7 @@ class GitHubAPI:
 
     def issues_create_comment(self, issue_number: str, body: Json, token: Token, **_: Any) -> tuple[int, Any]:
         if len(body["body"]) > 65536:
-            raise Refused(422, "Validation Failed")
+            raise RefusedError(422, "Validation Failed")
         number = int(issue_number)
         self._known({**self.issues, **self.pulls}, number)
         return 201, self._comment(self.add_comment(number, token.login, body["body"]))
@@ -246,7 +246,7 @@ class GitHubAPI:
 
     def actions_list_workflow_runs(self, workflow_id: str, query: Json, **_: Any) -> tuple[int, Any]:
         found = [
-            {k: v for k, v in run.items()}
+            dict(run)
             for run in self.runs
             if run["path"].endswith(f"/{workflow_id}")
             and query.get("head_sha") in (None, run["head_sha"])
@@ -291,7 +291,7 @@ class GitHubAPI:
 
     def users_get_authenticated(self, token: Token, **_: Any) -> tuple[int, Any]:
         if token.installation:
-            raise Refused(403, "Resource not accessible by integration")
+            raise RefusedError(403, "Resource not accessible by integration")
         return 200, {"login": token.login}
 
     # Inside.
@@ -302,20 +302,20 @@ class GitHubAPI:
 
     def _known(self, where: dict[Any, Json], key: Any) -> Json:
         if key not in where:
-            raise Refused(404, "Not Found")
+            raise RefusedError(404, "Not Found")
         return where[key]
 
     def _branch(self, name: str, otherwise: int = 404) -> str:
         try:
             return self.commit(f"refs/heads/{name}")
         except subprocess.CalledProcessError:
-            raise Refused(otherwise, "Not Found" if otherwise == 404 else "Validation Failed") from None
+            raise RefusedError(otherwise, "Not Found" if otherwise == 404 else "Validation Failed") from None
 
     def _commit(self, rev: str) -> str:
         try:
             return self.commit(rev)
         except subprocess.CalledProcessError:
-            raise Refused(422, f"No commit found for SHA: {rev}") from None
+            raise RefusedError(422, f"No commit found for SHA: {rev}") from None
 
     def _release(self, number: int) -> Json:
         return self._known({r["id"]: r for r in self.releases.values()}, number)
@@ -368,7 +368,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._serve()
 
-    do_POST = do_PATCH = do_PUT = do_DELETE = do_GET
+    do_POST = do_PATCH = do_PUT = do_DELETE = do_GET  # noqa: N815 - the names that http.server looks for
 
     def log_message(self, *_: Any) -> None:
         """Say nothing on the terminal."""
@@ -402,15 +402,15 @@ class Handler(BaseHTTPRequestHandler):
         action: Callable[..., tuple[int, Any]] | None = getattr(self.api, re.sub(r"\W", "_", operation.id), None)
         try:
             if (token := self._token()) is None:
-                raise Refused(401, "Bad credentials")
+                raise RefusedError(401, "Bad credentials")
             if f"{parts.get('owner')}/{parts.get('repo')}" != self.api.repository and "owner" in parts:
-                raise Refused(404, "Not Found")
+                raise RefusedError(404, "Not Found")
             if self.command != "GET" and not token.write:
-                raise Refused(403, "Resource not accessible by integration")
+                raise RefusedError(403, "Resource not accessible by integration")
             if action is None:
-                raise Refused(404, "Not Found")
+                raise RefusedError(404, "Not Found")
             status, values = action(**parts, query=query, body=body, content=content, token=token)
-        except Refused as error:
+        except RefusedError as error:
             return error.status, {"message": error.message, "documentation_url": "https://docs.github.com/rest"}, {}
         if status == 302:
             return status, None, {"Location": values}

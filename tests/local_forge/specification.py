@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator, validators
+from jsonschema import Draft202012Validator, validators  # type: ignore[import-untyped]
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
@@ -123,7 +123,8 @@ class Specification:
         operation = next(o for o in self.operations if o.id == operation_id)
         schema = self.resolve(operation.described["responses"][str(status)])["content"]["application/json"]["schema"]
         schema = self.resolve(schema)
-        return self.made(schema["items"] if schema.get("type") == "array" else schema, values)
+        made: Json = self.made(schema["items"] if schema.get("type") == "array" else schema, values)
+        return made
 
     def made(self, schema: Json, values: Any = None) -> Any:
         """Give an instance of a schema: its required properties, overlaid with `values` all the way down."""

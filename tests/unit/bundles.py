@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pandas as pd
+
 from mergeline import bundle
 from mergeline.config import Task
 

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from mergeline import objects
 from mergeline.errors import Integrity, RepositoryTrouble
 

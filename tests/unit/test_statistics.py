@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-
 from mergeline.errors import DegenerateRows
 from mergeline.metrics import mean, measure
 from mergeline.statistics import Estimate, codes, difference, estimate

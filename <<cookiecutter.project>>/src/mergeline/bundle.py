@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -27,6 +27,7 @@ INDEX = "bundle.json"
 MODEL, FEATURES, SIGNATURE, SMOKE = "model.onnx", "features.py", "signature.json", "smoke.json"
 FILES = (MODEL, FEATURES, SIGNATURE, SMOKE)
 NUMBERS, TEXTS = "numbers", "texts"
+T = TypeVar("T", bound=msgspec.Struct)
 
 
 class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -107,7 +108,15 @@ def matrices(
     Raises:
         BadData: a feature is absent, or is not one value per row.
     """
-    made = features(raw)
+    try:
+        with np.errstate(all="ignore"):
+            made = features(raw)
+    except Exception as error:  # the author's code, on rows that anybody may send
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise BadData(
+            f"src/model/features.py cannot work with these rows: {reason:.200}",
+            "Let it use columns of src/model/schema.py only, and take every value of their kinds, missing ones too.",
+        ) from error
     rows = len(next(iter(raw.values()))) if raw else 0
     for name in (*numeric, *categorical):
         if name not in made:
@@ -118,7 +127,11 @@ def matrices(
             raise BadData(f"src/model/features.py: feature {name} has shape {np.shape(made[name])}, not ({rows},)")
     numbers = np.empty((rows, len(numeric)), dtype=np.float32)
     for i, name in enumerate(numeric):
-        numbers[:, i] = made[name]
+        try:
+            with np.errstate(over="ignore"):  # beyond float32 is infinite, in training too
+                numbers[:, i] = made[name]
+        except (TypeError, ValueError) as error:
+            raise BadData(f"src/model/features.py: feature {name} of NUMERIC is no number: {error!s:.100}") from error
     texts = np.empty((rows, len(categorical)), dtype=object)
     for i, name in enumerate(categorical):
         texts[:, i] = made[name]
@@ -171,13 +184,13 @@ def identify(folder: Path) -> str:
     return sha256(folder / INDEX)
 
 
-def load(folder: Path, expected: str | None = None, threads: int = 0) -> Bundle:
+def load(folder: Path, expected: str | None = None, threads: int = 1) -> Bundle:
     """Verify a bundle and make it ready.
 
     Args:
         folder: holds the files.
         expected: the id that it must have, when the caller knows it.
-        threads: of the model within one call; 0 lets onnxruntime choose.
+        threads: of the model within one call; several add up in another order and differ in the seventh digit.
 
     Raises:
         Integrity: see `identify`; or the id is another one; or `features.py` imports more than numpy.
@@ -185,13 +198,23 @@ def load(folder: Path, expected: str | None = None, threads: int = 0) -> Bundle:
     found = identify(folder)
     if expected is not None and found != expected:
         raise Integrity(f"{folder.name}/ holds bundle {found[:12]}, not {expected[:12]}")
-    signature = msgspec.json.decode((folder / SIGNATURE).read_bytes(), type=Signature)
-    smoke = msgspec.json.decode((folder / SMOKE).read_bytes(), type=Smoke)
+    signature = _decode(folder / SIGNATURE, Signature)
+    smoke = _decode(folder / SMOKE, Smoke)
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
-    session = ort.InferenceSession((folder / MODEL).read_bytes(), options, providers=["CPUExecutionProvider"])
+    try:
+        session = ort.InferenceSession((folder / MODEL).read_bytes(), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime has its own classes, with no base but Exception
+        raise Integrity(f"{folder.name}/{MODEL} is no model: {' '.join(str(error).split()):.200}") from error
     return Bundle(found, signature, smoke, load_features(folder / FEATURES), session)
+
+
+def _decode(path: Path, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except msgspec.MsgspecError as error:
+        raise Integrity(f"{path.parent.name}/{path.name}: {error}") from error
 
 
 def load_features(path: Path) -> Callable[[Raw], Mapping[str, NDArray[Any]]]:

@@ -166,6 +166,30 @@ def release_verify(
     out.print(build.verify(_root(), path))
 
 
+@release_app.command("needed")
+def release_needed() -> None:
+    """Say whether HEAD holds more than pins since the release that the first environment runs."""
+    from .release import publish
+
+    out.print(publish.needed(_root()))
+
+
+@release_app.command("publish")
+def release_publish(json: Json = False) -> None:
+    """Pin the release built here in the first environment: a commit, a push, or the one release pull request."""
+    from .release import publish
+
+    _say(publish.run(_root()), json)
+
+
+@release_app.command("refused")
+def release_refused() -> None:
+    """Say in the one issue why the newest commit has no release."""
+    from .release import publish
+
+    out.print(publish.refused(_root()))
+
+
 @app.command(rich_help_panel=RELEASE)
 def promote(
     environment: Annotated[str, typer.Argument(help="dev, staging or production.")],

@@ -7,6 +7,7 @@ training and serving differ; here the kind decides, never the values.
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from types import NoneType
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -28,6 +29,11 @@ def number(values: Sequence[Any], name: str) -> NDArray[np.float64]:
     Raises:
         BadData: a value is no number, or an integer beyond 2^53 that float64 cannot hold.
     """
+    kinds = set(map(type, values))
+    if kinds <= {float, bool, NoneType}:
+        return np.array(values, dtype=np.float64)
+    if kinds <= {float, bool, NoneType, int} and all(-LARGEST_INTEGER <= v <= LARGEST_INTEGER for v in values if v):
+        return np.array(values, dtype=np.float64)
     out = np.empty(len(values), dtype=np.float64)
     for i, value in enumerate(values):
         if value is None:

@@ -1,11 +1,13 @@
 """params.yaml (the author's knobs) and gates.yaml (the owners' rules), strict: an unknown key is an error."""
 
 import sys
-from pathlib import Path
-from typing import Any, Literal, TypeVar
+from datetime import date
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import msgspec
 import yaml
+from msgspec import Meta
 
 from .errors import BadSettings
 
@@ -14,6 +16,9 @@ GATES = "gates.yaml"
 
 Task = Literal["classification", "regression"]
 SplitBy = Literal["time", "group", "random", "stratified"]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Positive = Annotated[float, Meta(gt=0)]
+Level = Annotated[float, Meta(gt=0, lt=1)]
 
 
 class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -21,19 +26,27 @@ class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 class Data(_Strict, frozen=True, kw_only=True):
-    """Where raw rows come from. `as_of` is exclusive: rows before that day."""
+    """Where raw rows come from. `path` is below the project's folder. `as_of` is exclusive: rows before that day."""
 
     source: Literal["example", "files"] = "example"
-    path: str | None = None
+    path: str = "data/files"
     as_of: str | None = None
+
+    def __post_init__(self) -> None:
+        if PurePosixPath(self.path).is_absolute() or ".." in PurePosixPath(self.path).parts:
+            raise ValueError(f"data.path {self.path} is not below the project's folder, where DVC sees it change")
+        try:
+            date.fromisoformat(self.as_of or "2013-07-01")
+        except ValueError:
+            raise ValueError(f'data.as_of {self.as_of} is no day; write it as "2013-07-01"') from None
 
 
 class Split(_Strict, frozen=True, kw_only=True):
     """How held-out rows are chosen: the last days by time, else a `share` of groups or rows by hash."""
 
     by: SplitBy = "time"
-    held_out_days: int = 30
-    share: float = 0.2
+    held_out_days: Annotated[int, Meta(ge=1)] = 30
+    share: Share = 0.2
     group: str | None = None
 
 
@@ -41,7 +54,7 @@ class Threshold(_Strict, frozen=True, kw_only=True):
     """The score from which a row is called positive."""
 
     rule: Literal["fixed"] = "fixed"
-    value: float = 0.5
+    value: Share = 0.5
 
 
 class Seeds(_Strict, frozen=True, kw_only=True):
@@ -55,15 +68,15 @@ class Seeds(_Strict, frozen=True, kw_only=True):
 class Export(_Strict, frozen=True, kw_only=True):
     """How far the bundle's answers may be from training's."""
 
-    tolerance: float = 1e-5
-    max_flips: int = 0
+    tolerance: Positive = 1e-5
+    max_flips: Annotated[int, Meta(ge=0)] = 0
 
 
 class Compare(_Strict, frozen=True, kw_only=True):
     """How pull requests are judged; taken from the base branch."""
 
     group: str | None = None
-    level: float = 0.95
+    level: Level = 0.95
 
 
 class Params(_Strict, frozen=True, kw_only=True):
@@ -159,16 +172,13 @@ def parse(text: str, kind: type[T], name: str) -> T:
 
 
 def explain(message: str, kind: type[_Strict]) -> str:
-    """Say which keys are allowed where msgspec names the place of the mistake, e.g. `$.data`."""
+    """Say which keys are allowed where msgspec names the place of the mistake, e.g. `$.data` or `$.metrics[...]`."""
     if "unknown field" not in message:
         return message
-    place = message.split("`$")[-1].rstrip("`").strip(".") if "`$" in message else ""
+    place = message.split("`$")[-1].rstrip("`") if "`$" in message else ""
     at: Any = kind
-    for part in filter(None, place.split(".")):
-        hints = {f.name: f.type for f in msgspec.structs.fields(at)}
-        if part not in hints or not isinstance(hints[part], type) or not issubclass(hints[part], _Strict):
-            return message
-        at = hints[part]
+    for part in filter(None, place.replace("[...]", ".[]").split(".")):
+        at = get_args(at)[-1] if part == "[]" else {f.name: f.type for f in msgspec.structs.fields(at)}[part]
     return f"{message}; allowed: {', '.join(f.name for f in msgspec.structs.fields(at))}"
 
 

@@ -74,21 +74,25 @@ def listen(host: str, port: int) -> socket.socket:
 
 def taker(port: int) -> str | None:
     """Give "command (pid N)" of the process that listens on a TCP port, or None when nobody does or may be seen."""
+    pid = next(iter(listeners(port)), None)
+    return f"{_short(command_of(pid))} (pid {pid})" if pid is not None else None
+
+
+def listeners(port: int) -> list[int]:
+    """Give the processes that listen on a TCP port, as far as this user may see them."""
+    found = []
     if Path("/proc/net/tcp").exists():
         inodes = {f"socket:[{inode}]" for inode in _listening_inodes(port)}
         for process in Path("/proc").iterdir() if inodes else ():
             with contextlib.suppress(OSError):
                 if process.name.isdigit() and any(str(fd.readlink()) in inodes for fd in (process / "fd").iterdir()):
-                    return f"{_short(command_of(int(process.name)))} (pid {process.name})"
-        return None
+                    found.append(int(process.name))
+        return found
     with contextlib.suppress(FileNotFoundError):
-        done = subprocess.run(
-            ["lsof", "-nP", f"-iTCP:{port}", "-sTCP:LISTEN", "-Fp"], capture_output=True, text=True, check=False
-        )
-        for line in done.stdout.splitlines():
-            if line.startswith("p"):
-                return f"{_short(command_of(int(line[1:])))} (pid {line[1:]})"
-    return None
+        command = ["lsof", "-nP", f"-iTCP:{port}", "-sTCP:LISTEN", "-Fp"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        found = [int(line[1:]) for line in done.stdout.splitlines() if line.startswith("p")]
+    return found
 
 
 def command_of(pid: int) -> str:

@@ -1,11 +1,13 @@
 """The content-addressed store of bundles, and the places that may have one that the store lacks."""
 
 import shutil
+import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from . import bundle, forge
+from . import bundle, forge, repo
 from .errors import Integrity, MergelineError, RepositoryTrouble
 from .state import bundle_folder, project
 
@@ -74,21 +76,29 @@ def fetch(bundle_id: str, root: Path, release_id: str | None = None) -> Path:
     )
 
 
-def push(folder: Path, root: Path) -> bool:
-    """Copy a bundle to `bundles/<bundle_id>/` of the DVC remote; False when there is none. Raises RepositoryTrouble."""
+def push(folder: Path, root: Path, below: str) -> bool:
+    """Copy a folder's files to a place below the DVC remote's; False when there is none. Raises RepositoryTrouble."""
     found = remote(root)
     if found is None:
         return False
     fs, base = found
-    bundle_id = bundle.identify(folder)
+    # bundle.json goes last: a half-copied bundle is never taken for a whole one.
+    files = sorted((p for p in folder.rglob("*") if p.is_file()), key=lambda p: (p.name == bundle.INDEX, p))
     try:
-        # bundle.json goes last: a half-copied bundle is never taken for a whole one.
-        for file in (*bundle.FILES, bundle.INDEX):
-            target = fs.join(base, "bundles", bundle_id, file)
+        for file in files:
+            target = fs.join(base, *below.split("/"), *file.relative_to(folder).parts)
             fs.makedirs(fs.parent(target), exist_ok=True)
-            fs.put_file(str(folder / file), target)
+            fs.put_file(str(file), target)
     except Exception as error:
-        raise RepositoryTrouble(f"the DVC remote did not take the bundle: {error}") from error
+        raise RepositoryTrouble(f"the DVC remote did not take {below}: {error}") from error
+    return True
+
+
+def pull(root: Path, paths: Sequence[str]) -> bool:
+    """Fetch outputs of dvc.lock into the cache; False when there is no remote. Raises RepositoryTrouble."""
+    if remote(root) is None:
+        return False
+    repo.run([sys.executable, "-m", "dvc", "fetch", "--quiet", *paths], root, env=repo.environment(root))
     return True
 
 
@@ -134,7 +144,7 @@ def _from_remote(root: Path, bundle_id: str, _: str | None, to: Path) -> bool:
 
 
 def _from_forge(root: Path, _: str, release_id: str | None, to: Path) -> bool:
-    connected = forge.connect(root) if release_id and hasattr(forge, "connect") else None
+    connected = forge.connect(root) if release_id else None
     if connected is None or release_id is None:
         return False
     return all(connected.release_asset(release_id, file, to / file) for file in (bundle.INDEX, *bundle.FILES))

@@ -12,6 +12,8 @@ from typing import Any
 
 import polars as pl
 
+from .schema import Row
+
 PLANE = ("carrier", "flight", "tailnum", "origin", "dest", "distance")
 PLAN = ("year", "month", "day", "time_hour", "sched_dep_time", "sched_arr_time")
 WEATHER = ("temp", "dewp", "humid", "wind_speed", "precip", "pressure", "visib")
@@ -41,7 +43,9 @@ def files(path: Path) -> pl.DataFrame:
     if path.suffix == ".parquet":
         return pl.read_parquet(path)
     refuse_cut_lines(path)
-    return pl.read_csv(path, infer_schema_length=None, try_parse_dates=True)
+    # What schema.py calls text stays text: 00123 is no number and 2013-06-01 no date.
+    text = {name: pl.String for name, column in Row.to_schema().columns.items() if column.dtype.type == pl.String}
+    return pl.read_csv(path, infer_schema_length=None, try_parse_dates=True, schema_overrides=text)
 
 
 def refuse_cut_lines(path: Path) -> None:

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from local_forge.api import GitHubAPI, Token, running
 
 from mergeline.forge.github import GitHub
+from tests.local_forge.api import GitHubAPI, Token, running
 
 REPOSITORY = "octo/flight-delays"
 

@@ -5,11 +5,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from local_forge.api import GitHubAPI, Token
 
 from mergeline.errors import ForgeTrouble
 from mergeline.forge import connect, event
 from mergeline.forge.github import GitHub
+from tests.local_forge.api import GitHubAPI, Token
 
 MARKER = "<!-- mergeline -->"
 
@@ -208,7 +208,7 @@ def test_no_answer_is_one_line_with_its_remedy() -> None:
 
 
 def test_a_missing_token_is_refused_by_name(api: GitHubAPI) -> None:
-    with pytest.raises(ForgeTrouble, match="401.*GITHUB_TOKEN"):
+    with pytest.raises(ForgeTrouble, match=r"401.*GITHUB_TOKEN"):
         GitHub("wrong", api.repository, api.url).pull_request(api.open("feature"))
 
 

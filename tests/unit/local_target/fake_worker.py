@@ -17,6 +17,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--fd", type=int)
     parser.add_argument("--bundle", type=Path)
+    parser.add_argument("--expect")
     parser.add_argument("--release")
     parser.add_argument("--ready-fd", type=int)
     given = parser.parse_args()

@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 import mergeline
+import msgspec
 
 SOURCE = Path(mergeline.__file__).parents[1]
 

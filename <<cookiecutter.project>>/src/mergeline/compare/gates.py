@@ -80,7 +80,7 @@ def again(report: Report, gates: Gates, pull_request: int | None, level: float) 
         report,
         primary=gates.primary,
         level=level,
-        word=primary.word if primary and report.base else None,
+        word=None if report.base is None else primary.word if primary else "cannot tell",
         metrics=rows,
         gates=judge(gates, rows, pull_request, level),
     )

@@ -67,7 +67,14 @@ def _line(row: MetricRow | SliceRow, matters: float | None, better: str, reach: 
     scale = 110 / (reach or max(abs(low), abs(high), 2 * (matters or 0)) or 1.0)
     edges = (120 - (matters or 0) * scale, 120 + (matters or 0) * scale) if matters else None
     text = f"{words.signed(difference.value, matters)}, interval {words.interval(difference, matters)}"
-    return Line(120 + low * scale, 120 + high * scale, 120 + sign * difference.value * scale, edges, row.word, text)
+    return Line(
+        120 + low * scale,
+        120 + high * scale,
+        120 + sign * difference.value * scale,
+        edges,
+        row.word if matters else "same",
+        text,
+    )
 
 
 def _slice(row: SliceRow, report: Report) -> Line:

@@ -24,13 +24,13 @@ def clean(text: str, longest: int = LONGEST) -> str:
 def escape(text: str, longest: int = LONGEST) -> str:
     """Make text harmless in Markdown: no HTML, no formatting, no mention, no link, no table cell."""
     line = SPECIAL.sub(r"\\\1", clean(text, longest).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
-    return re.sub(r"@|://|www(?=\.)|\bGH(?=-)|\\#", lambda found: found[0] + JOINER, line, flags=re.IGNORECASE)
+    return _unlinked(line)
 
 
 def html(text: str, longest: int = LONGEST) -> str:
     """Make text harmless in the HTML of a comment, where Markdown means nothing but mentions do."""
     line = clean(text, longest).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"@|#|://|www(?=\.)|\bGH(?=-)", lambda found: found[0] + JOINER, line, flags=re.IGNORECASE)
+    return _unlinked(line)
 
 
 def code(text: str, longest: int = 80) -> str:
@@ -66,6 +66,11 @@ def signed(value: float, matters: float | None = None) -> str:
 def interval(difference: Difference, matters: float | None = None) -> str:
     """Show an interval."""
     return f"{signed(difference.interval[0], matters)} to {signed(difference.interval[1], matters)}"
+
+
+def _unlinked(line: str) -> str:
+    """Break what a forge would make a mention or a link of: @name, #1, GH-1, https://, www."""
+    return re.sub(r"@|#|:(?=//)|www(?=\.)|\bGH(?=-)", lambda found: found[0] + JOINER, line, flags=re.IGNORECASE)
 
 
 def _fixed(value: float, matters: float | None) -> str:

@@ -4,6 +4,7 @@ Nothing else knows which forge a repository lives on. `connect` gives None where
 does its local part and says so.
 """
 
+import base64
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -71,7 +72,10 @@ class Forge(Protocol):
         """Give who approves now: each reviewer's last word counts, sorted."""
 
     def comment(self, number: int, marker: str, body: str) -> str:
-        """Post or update the one comment of this actor that holds the hidden `marker`; give its URL."""
+        """Post or update the one comment of this actor that holds `marker`; give its URL.
+
+        The marker is hidden in the body: as it is when it is an HTML comment, else in one.
+        """
 
     def status(self, commit: str, context: str, state: State, description: str, url: str | None = None) -> None:
         """Set a commit's status; `description` is cut to what the forge takes."""
@@ -110,6 +114,24 @@ def connect(root: Path) -> Forge | None:
     from .github import GitHub
 
     return GitHub(token, repository, os.environ.get("GITHUB_API_URL", "https://api.github.com"))
+
+
+def credentials() -> dict[str, str]:
+    """Give the variables with which git acts as the owner of a workflow's token; none outside a workflow.
+
+    The checkout keeps no token, so that only the commands that push have one.
+    """
+    token = os.environ.get("GITHUB_TOKEN")
+    if not token or not os.environ.get("GITHUB_ACTIONS"):
+        return {}
+    server = os.environ.get("GITHUB_SERVER_URL", "https://github.com").rstrip("/")
+    basic = base64.b64encode(f"x-access-token:{token}".encode()).decode()
+    return {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"http.{server}/.extraheader",
+        "GIT_CONFIG_VALUE_0": f"Authorization: Basic {basic}",
+        "GIT_TERMINAL_PROMPT": "0",
+    }
 
 
 def _origin(root: Path) -> str | None:

@@ -107,18 +107,17 @@ class GitHub:
 
     def statuses(self, commit: str) -> list[Status]:
         """Give the newest status of every context, sorted by context."""
-        found: list[Status] = []
         with told(f"list the statuses of {commit[:12]}"):
-            for s in self._repo.get_commit(commit).get_combined_status().statuses:
-                found.append(
-                    Status(
-                        context=s.context,
-                        state=s.state,  # type: ignore[arg-type] # the API's enumeration is the same four words
-                        description=s.description or "",
-                        url=s.target_url,
-                        created=s.created_at.isoformat(),
-                    )
+            found = [
+                Status(
+                    context=s.context,
+                    state=s.state,  # type: ignore[arg-type] # the API's enumeration is the same four words
+                    description=s.description or "",
+                    url=s.target_url,
+                    created=s.created_at.isoformat(),
                 )
+                for s in self._repo.get_commit(commit).get_combined_status().statuses
+            ]
         return sorted(found, key=lambda one: one.context)
 
     def artifact(self, workflow: str, head: str, head_repository: str, name: str, to: Path) -> bool:
@@ -201,7 +200,7 @@ class GitHub:
 
     def _own(self, found: Iterable[Any], marker: str) -> Any | None:
         """Give the first that holds the marker and is this actor's own: anybody can write a marker."""
-        holding = [one for one in found if marker in (one.body or "")]
+        holding = [one for one in found if _hidden(marker) in (one.body or "")]
         if not holding:
             return None
         login = self._login()
@@ -236,5 +235,9 @@ class GitHub:
         part.replace(to)
 
 
+def _hidden(marker: str) -> str:
+    return marker if marker.startswith("<!--") else f"<!-- mergeline: {marker} -->"
+
+
 def _marked(body: str, marker: str) -> str:
-    return body if marker in body else f"{marker}\n{body}"
+    return body if _hidden(marker) in body else f"{_hidden(marker)}\n{body}"

@@ -142,22 +142,27 @@ def read_pin(path: Path) -> Pin:
     return parse_pin(_bytes(path), f"{path.parent.name}/{path.name}")
 
 
-def parse_pin(content: bytes, where: str) -> Pin:
+def parse_pin(text: bytes, where: str) -> Pin:
     """Decode and verify a pin, `where` names it in the message. Raises Integrity."""
-    pin = _decode(content, Pin, where)
+    pin = _decode(text, Pin, where)
     for release in (pin.release, pin.experiment.release if pin.experiment else None):
         if release is not None:
             verify(release, where)
     return pin
 
 
+def content(record: _Record) -> bytes:
+    """Give the bytes that `write` writes."""
+    return msgspec.json.format(msgspec.json.encode(record, order="sorted"), indent=2) + b"\n"
+
+
 def write(path: Path, record: _Record) -> None:
     """Write JSON for people (indented, sorted keys), whole or not at all."""
-    content = msgspec.json.format(msgspec.json.encode(record, order="sorted"), indent=2) + b"\n"
+    text = content(record)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with temporary.open("wb") as file:
-            file.write(content)
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -176,8 +181,8 @@ def _read(path: Path, kind: type[R]) -> R:
     return _decode(_bytes(path), kind, path.name)
 
 
-def _decode(content: bytes, kind: type[R], where: str) -> R:
+def _decode(text: bytes, kind: type[R], where: str) -> R:
     try:
-        return msgspec.json.decode(content, type=kind)
+        return msgspec.json.decode(text, type=kind)
     except msgspec.MsgspecError as error:
         raise Integrity(f"{where}: {error}") from error

@@ -23,7 +23,7 @@ from .. import processes, state
 from ..errors import Conflict, DeploymentFailed, Integrity, MergelineError
 from . import supervisor
 
-DRAIN_SECONDS = 30.0
+DRAIN_SECONDS = 40.0  # longer than a worker's own: see worker.FINISH_SECONDS
 
 
 def ready_seconds() -> float:
@@ -124,7 +124,7 @@ def end_orphans(folder: Path) -> None:
         if "--ready-fd" in processes.command_of(worker["pid"]):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(worker["pid"], signal.SIGKILL)
-            _until(lambda pid=worker["pid"]: "--ready-fd" not in processes.command_of(pid), 5)  # type: ignore[misc]
+            _until(lambda pid=worker["pid"]: "--ready-fd" not in processes.command_of(pid), 5)
 
 
 def read_state(folder: Path) -> dict[str, Any]:

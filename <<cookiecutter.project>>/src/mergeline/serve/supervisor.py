@@ -44,7 +44,7 @@ class Spec:
     generation: str
     release: str | None
     bundle: str | None
-    bundle_id: str | None = None
+    bundle_id: str | None
     workers: int = 1
     env: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
@@ -114,7 +114,8 @@ class Supervisor:
         pinned = any(spec and spec.release for spec in (self.wanted, self.running))
         idle = [] if pinned or self.stopping else [self.listener]
         pipes = [w.ready for w in self.workers if w.ready is not None]
-        found, _, _ = select.select([self.bell, *idle, *pipes], [], [], 0.2 if self.workers else 1.0)
+        watched: list[socket.socket | int] = [self.bell, *idle, *pipes]
+        found, _, _ = select.select(watched, [], [], 0.2 if self.workers else 1.0)
         if self.bell in found:
             with contextlib.suppress(BlockingIOError):
                 self.bell.recv(4096)
@@ -216,7 +217,8 @@ class Supervisor:
         fd = self.listener.fileno()
         try:
             with log.open("ab") as out:
-                arguments = ["--fd", fd, "--bundle", spec.bundle, "--release", spec.release, "--ready-fd", writer]
+                arguments = ["--fd", fd, "--bundle", spec.bundle, "--expect", spec.bundle_id]
+                arguments += ["--release", spec.release, "--ready-fd", writer]
                 process = subprocess.Popen(
                     [sys.executable, "-m", self.module, *map(str, arguments)],
                     pass_fds=(fd, writer),

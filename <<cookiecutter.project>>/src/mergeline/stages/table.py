@@ -26,10 +26,7 @@ def features(rows: Raw) -> pl.DataFrame:
     """
     from model import features as yours
 
-    try:
-        numbers, texts = matrices(yours.features, yours.NUMERIC, yours.CATEGORICAL, rows)
-    except KeyError as error:
-        raise BadData(f"src/model/features.py: no raw column {error}", "Declare it in src/model/schema.py.") from error
+    numbers, texts = matrices(yours.features, yours.NUMERIC, yours.CATEGORICAL, rows)
     made = [pl.Series(name, numbers[:, i]) for i, name in enumerate(yours.NUMERIC)]
     return pl.DataFrame([*made, *(pl.Series(n, texts[:, i], dtype=pl.String) for i, n in enumerate(yours.CATEGORICAL))])
 

@@ -1,0 +1,203 @@
+"""The history of all pins, read from git: who moved which when, with which verdict, and what happened then."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from rich.table import Table
+
+from .. import forge, repo
+from ..errors import ForgeTrouble, Integrity
+from . import manifest, pins, records
+from .manifest import Release
+from .records import Deployment
+
+FORMAT = "%x1e%H%x1f%an%x1f%cI%x1f%(trailers:only,unfold)%x1f%N%x1f."
+ASKED = 20
+"""For how many of the newest moves the forge is asked; each costs requests."""
+
+
+class Move(msgspec.Struct, frozen=True, kw_only=True):
+    """One commit that moved one pin. `deployments` are oldest first."""
+
+    environment: str
+    commit: str
+    when: str
+    who: str
+    action: str
+    release: str | None
+    replaced: str | None
+    verdict: str | None = None
+    pull_request: str | None = None
+    override: str | None = None
+    reason: str | None = None
+    approved_by: list[str] = []
+    deployments: list[Deployment] = []
+
+    @property
+    def last(self) -> Deployment | None:
+        """Give the newest deployment."""
+        return self.deployments[-1] if self.deployments else None
+
+
+class Ledger(msgspec.Struct, frozen=True, kw_only=True):
+    """All moves, newest first, and the releases that they name."""
+
+    moves: list[Move]
+    note: str | None = None
+
+    def table(self) -> Any:
+        """Draw it."""
+        table = Table("environment", "when", "what", "release", "verdict", "pull request", "deployed", "who", "why")
+        for m in self.moves:
+            state = f"{m.last.state}: {m.last.description}" if m.last else ""
+            why = "; ".join(filter(None, (m.reason, m.override and f"override: {m.override}")))
+            who = m.who + (f", approved by {', '.join(m.approved_by)}" if m.approved_by else "")
+            table.add_row(
+                m.environment,
+                m.when,
+                m.action,
+                (m.release or "none")[:12],
+                m.verdict or "",
+                m.pull_request or "",
+                state,
+                who,
+                why,
+            )
+        table.caption = self.note
+        return table
+
+
+def run(root: Path, environment: str | None) -> Ledger:
+    """Read the ledger of one environment or of all.
+
+    Raises:
+        Usage: there is no such environment.
+    """
+    if environment is not None:
+        pins.check(root, environment)
+    found = [m for name in ([environment] if environment else pins.environments(root)) for m in moves(root, name)]
+    found.sort(key=lambda m: m.when, reverse=True)
+    note = None
+    try:
+        connected = forge.connect(root)
+        if connected is not None:
+            found = [_asked(connected, m) if i < ASKED else m for i, m in enumerate(found)]
+    except ForgeTrouble as trouble:
+        note = f"The forge was not asked further: {trouble}"
+    return Ledger(moves=found, note=note)
+
+
+def moves(root: Path, environment: str) -> list[Move]:
+    """Read the moves of one pin from git, newest first, with what git notes say about deployments."""
+    log = repo.git(root, "log", f"--notes={records.NOTES}", f"--format={FORMAT}", "--", pins.path(environment))
+    entries = [entry.split("\x1f") for entry in log.split("\x1e")[1:]]
+    oldest_first: list[Move] = []
+    seen: set[str] = set()
+    replaced: Release | None = None
+    for commit, who, when, trailers, note, _ in reversed(entries):
+        said = dict(line.split(": ", 1) for line in trailers.splitlines() if ": " in line)
+        try:
+            release = _pinned(root, commit, environment)
+        except Integrity as broken:
+            oldest_first.append(
+                Move(
+                    environment=environment,
+                    commit=commit,
+                    when=when,
+                    who=who,
+                    action="broken",
+                    release=None,
+                    replaced=replaced.id if replaced else None,
+                    reason=broken.args[0],
+                )
+            )
+            continue
+        if release is None:
+            action = "removed" if oldest_first else "created"
+        elif said.get("Release") != release.id:
+            action = "by hand"
+        else:
+            action = "rolled back" if release.id in seen else "promoted"
+        oldest_first.append(
+            Move(
+                environment=environment,
+                commit=commit,
+                when=when,
+                who=who,
+                action=action,
+                release=release.id if release else None,
+                replaced=replaced.id if replaced else None,
+                verdict=_verdict(release, replaced) if release else None,
+                pull_request=said.get("Pull-request"),
+                override=said.get("Override"),
+                reason=said.get("Reason"),
+                deployments=[d for d in records.parse(note) if d.environment == environment],
+            )
+        )
+        if release is not None:
+            seen.add(release.id)
+        replaced = release
+    return oldest_first[::-1]
+
+
+def releases(root: Path, environment: str | None = None) -> dict[str, Release]:
+    """Give every verified release that a pin has named, by id; of one environment or of all."""
+    found: dict[str, Release] = {}
+    for name in [environment] if environment else pins.environments(root):
+        for commit in repo.git(root, "log", "--format=%H", "--", pins.path(name)).split():
+            try:
+                release = _pinned(root, commit, name)
+            except Integrity:
+                continue  # the ledger shows it as broken
+            if release is not None:
+                found.setdefault(release.id, release)
+    return found
+
+
+def last_deployment(root: Path, environment: str, release: str) -> Deployment | None:
+    """Give what happened last when this release was deployed there, from the forge or git notes."""
+    connected = forge.connect(root)
+    for move in moves(root, environment):
+        if move.release != release:
+            continue
+        found = records.of_forge(connected, move.commit, environment, release) if connected else None
+        if found := found or move.last:
+            return found
+    return None
+
+
+def verdict_words(release: Release) -> str | None:
+    """Say a reviewed verdict in one line, e.g. "better roc_auc +0.0321 [0.0110, 0.0530]"."""
+    verdict = release.verdict
+    if verdict is None:
+        return None
+    words = f"{verdict.word} {verdict.metric}"
+    if verdict.difference is not None:
+        words += f" {verdict.difference:+.4f}"
+    if verdict.interval is not None:
+        words += " [{:.4f}, {:.4f}]".format(*verdict.interval)
+    return words
+
+
+def _pinned(root: Path, commit: str, environment: str) -> Release | None:
+    content = repo.show(root, commit, pins.path(environment))
+    return manifest.parse_pin(content, f"{environment} at {commit[:12]}").release if content is not None else None
+
+
+def _verdict(release: Release, replaced: Release | None) -> str | None:
+    words = verdict_words(release)
+    against = release.verdict.against if release.verdict else None
+    if words and replaced and against and against != replaced.model.bundle_id:
+        words += " (judged against another release than the one it replaced)"
+    return words
+
+
+def _asked(connected: forge.Forge, move: Move) -> Move:
+    of_forge = records.of_forge(connected, move.commit, move.environment, move.release)
+    request = connected.pull_request_of(move.commit)
+    return msgspec.structs.replace(
+        move,
+        deployments=[*move.deployments, of_forge] if of_forge else move.deployments,
+        approved_by=connected.approvals(request.number) if request else [],
+    )

@@ -1,0 +1,149 @@
+"""Terraform of one environment: its state and plugins lie in the state folder, never in the working copy."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from .. import repo, state
+from ..errors import Conflict, DeploymentFailed, Integrity, MergelineError, ToolMissing
+from . import pins
+
+ERRORS: dict[int, type[MergelineError]] = {Conflict.code: Conflict, Integrity.code: Integrity}
+
+
+class Action(msgspec.Struct, frozen=True, order=True):
+    """What Terraform does to one resource: create, update, replace, delete."""
+
+    address: str
+    action: str
+
+
+def folder(root: Path, environment: str) -> Path:
+    """Give where an environment's state lies."""
+    return state.environment_folder(state.project(root), environment)
+
+
+def init(root: Path, environment: str) -> None:
+    """Prepare the environment's folder. Raises ToolMissing, DeploymentFailed."""
+    at = folder(root, environment)
+    at.mkdir(parents=True, exist_ok=True)
+    local = 'backend "local"' in (root / pins.FOLDER / environment / "target.tf").read_text(encoding="utf-8")
+    path = [f"-backend-config=path={at / 'terraform.tfstate'}"] if local else []
+    repo.run(
+        [
+            "terraform",
+            f"-chdir={root / pins.FOLDER / environment}",
+            "init",
+            "-input=false",
+            "-no-color",
+            "-reconfigure",
+            *path,
+        ],
+        root,
+        env=_variables(root, environment),
+        failure=DeploymentFailed,
+    )
+
+
+def plan(root: Path, environment: str, *, replace: Sequence[str] = ()) -> list[Action]:
+    """Give what an apply would do, sorted by address. Raises DeploymentFailed, Conflict."""
+    return _actions(_run(root, environment, "plan", *[f"-replace={a}" for a in replace]), "planned_change")
+
+
+def apply(root: Path, environment: str, *, replace: Sequence[str] = (), pin: Path | None = None) -> list[Action]:
+    """Bring the environment to its pin, or to the one in the file `pin`; give what was done.
+
+    Raises:
+        Conflict, Integrity, DeploymentFailed: what the target's own error says.
+    """
+    more = [f"-replace={a}" for a in replace] + ([f"-var=pin_file={pin}"] if pin else [])
+    return _actions(_run(root, environment, "apply", "-auto-approve", *more), "planned_change")
+
+
+def destroy(root: Path, environment: str) -> None:
+    """Remove what runs. Raises DeploymentFailed."""
+    _run(root, environment, "destroy", "-auto-approve")
+
+
+def outputs(root: Path, environment: str) -> dict[str, Any]:
+    """Give the outputs of the last apply; empty where nothing was applied."""
+    at = folder(root, environment)
+    if (at / "terraform.tfstate").is_file():
+        found = json.loads((at / "terraform.tfstate").read_text(encoding="utf-8") or "{}").get("outputs", {})
+    elif (at / "terraform").is_dir():
+        said = repo.run(
+            ["terraform", f"-chdir={root / pins.FOLDER / environment}", "output", "-json"],
+            root,
+            env=_variables(root, environment),
+            failure=DeploymentFailed,
+        )
+        found = json.loads(said or "{}")
+    else:
+        found = {}
+    return {name: out.get("value") for name, out in found.items()}
+
+
+def _variables(root: Path, environment: str) -> dict[str, str]:
+    found = {
+        "TF_DATA_DIR": str(folder(root, environment) / "terraform"),
+        "TF_IN_AUTOMATION": "1",
+        "MERGELINE_PYTHON": sys.executable,
+        **repo.environment(root),
+    }
+    if chosen := os.environ.get("MERGELINE_STATE"):
+        found["MERGELINE_STATE"] = str(Path(chosen).absolute())  # provisioners run in another folder
+    return found
+
+
+def _run(root: Path, environment: str, *arguments: str) -> list[dict[str, Any]]:
+    command = ["terraform", f"-chdir={root / pins.FOLDER / environment}", *arguments, "-json", "-input=false"]
+    try:
+        done = subprocess.run(
+            command,
+            cwd=root,
+            env={**os.environ, **repo.QUIET, **_variables(root, environment)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise ToolMissing("terraform is not on the PATH", "Install Terraform 1.11 or newer.") from error
+    events: list[dict[str, Any]] = []
+    for line in done.stdout.splitlines():
+        try:
+            events.append(json.loads(line))
+        except ValueError:
+            continue
+    if done.returncode:
+        raise _failure(arguments[0], events, done.stderr)
+    return events
+
+
+def _failure(verb: str, events: Sequence[dict[str, Any]], stderr: str) -> MergelineError:
+    found = [e["diagnostic"] for e in events if e.get("diagnostic", {}).get("severity") == "error"]
+    if not found:
+        lines = [line for line in stderr.splitlines() if line.strip()]
+        return DeploymentFailed(f"terraform {verb} failed" + (f": {lines[-1]}" if lines else ""))
+    summary, detail = found[0].get("summary", ""), found[0].get("detail", "")
+    if "state lock" in summary:
+        return Conflict("another Terraform run holds the state of this environment")
+    # A provisioner's own command: its exit code and its one line are those of the errors catalogue.
+    said = re.search(r"exit status (\d+)\. Output:\s*(.*)", detail, re.DOTALL)
+    if said:
+        lines = [line for line in said[2].splitlines() if line.strip()]
+        words = lines[-1].strip() if lines else summary
+        return ERRORS.get(int(said[1]), DeploymentFailed)(words.removeprefix("error ").rstrip("."), "")
+    return DeploymentFailed(f"terraform {verb}: {summary}" + (f": {' '.join(detail.split())[:300]}" if detail else ""))
+
+
+def _actions(events: Sequence[dict[str, Any]], kind: str) -> list[Action]:
+    found = [e["change"] for e in events if e.get("type") == kind]
+    return sorted(Action(change["resource"]["addr"], change["action"]) for change in found)

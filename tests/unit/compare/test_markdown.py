@@ -1,0 +1,254 @@
+"""What a person reads, and what a poisoned repository cannot make of it."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from markdown_it import MarkdownIt
+from mergeline.compare import markdown, words
+from mergeline.compare.markdown import forest
+from mergeline.compare.report import Change, GateRow, Report, SliceRow, Slices
+
+from tests.unit.compare.conftest import make_report, metric_row
+
+EVIL = (
+    "@everyone <img src=x onerror=alert(1)> **bold** [x](http://evil.example) #1 | `x` </details> \u202e --> ![y](//z)"
+)
+
+
+def first_line(report: Report) -> str:
+    return markdown.render(report).splitlines()[0]
+
+
+def test_the_first_line_says_it_all() -> None:
+    assert first_line(make_report()) == (
+        "**Better**: roc_auc 0.712 → 0.744 (+0.032, 95% interval +0.012 to +0.052, by day, 30 days of June 2013)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            {"word": "worse", "metrics": [metric_row(value=-0.032, word="worse")]},
+            "**Worse**: roc_auc 0.712 → 0.680 (-0.032, 95% interval -0.052 to -0.012, by day, 30 days of June 2013).",
+        ),
+        (
+            {"word": "same", "metrics": [metric_row(value=0.0004, error=0.001, word="same")]},
+            "**Same**: roc_auc 0.712 → 0.712 (0.000, 95% interval -0.002 to +0.002, by day, 30 days of June 2013); "
+            "surely less than the 0.005 that matters.",
+        ),
+        (
+            {"word": "cannot tell", "metrics": [metric_row(value=0.004, error=0.01, word="cannot tell")]},
+            "**Cannot tell**: roc_auc 0.712 → 0.716 (+0.004, 95% interval -0.016 to +0.024, by day, "
+            "30 days of June 2013); it may as well be chance.",
+        ),
+        (
+            {"word": "cannot tell", "metrics": [metric_row(value=0.004, error=0.001, word="cannot tell")]},
+            "**Cannot tell**: roc_auc 0.712 → 0.716 (+0.004, 95% interval +0.002 to +0.006, by day, "
+            "30 days of June 2013); there is a difference, but less than the 0.005 that matters was seen.",
+        ),
+        (
+            {
+                "word": "cannot tell",
+                "reason": "base needs wind",
+                "metrics": [metric_row(base=None, difference=None, word="cannot tell", reason="base needs wind")],
+            },
+            "**Cannot tell**: base needs wind.",
+        ),
+        (
+            {"word": None, "base": None, "metrics": [metric_row(base=None, difference=None)]},
+            "**First model**: roc_auc 0.744 on 30 days of June 2013; there is no base to judge it against.",
+        ),
+    ],
+    ids=["worse", "same", "may be chance", "real but small", "base needs a column", "first model"],
+)
+def test_each_verdict_has_its_sentence(changes: dict[str, Any], sentence: str) -> None:
+    assert first_line(make_report(**changes)) == sentence
+
+
+@pytest.mark.parametrize(
+    ("changes", "where"),
+    [
+        ({"period": ("2013-06-10", "2013-07-09")}, "by day, 30 days, 2013-06-10 to 2013-07-09)"),
+        ({"group": "customer"}, "by customer, 27,075 rows in 30 groups of customer, June 2013)"),
+        ({"group": None, "period": None}, "by row, as if rows were independent, 27,075 rows)"),
+    ],
+)
+def test_the_sentence_says_what_was_judged_and_by_what(changes: dict[str, Any], where: str) -> None:
+    judged = msgspec.structs.replace(make_report().judged, **changes)
+
+    assert where in first_line(make_report(judged=judged))
+
+
+def test_a_broken_gate_stands_at_the_top() -> None:
+    report = make_report(gates=[GateRow(gate="roc_auc.not_worse", state="failed", text="worse by 0.03")])
+
+    lines = markdown.render(report).splitlines()
+
+    assert lines[2:4] == ["> **Blocked** by gates.yaml:", "> - `roc_auc.not_worse`: worse by 0.03"]
+    assert "Gates: 1 of 1 failed" in "\n".join(lines)
+
+
+def test_an_override_is_printed_with_its_reason() -> None:
+    gate = GateRow(gate="f1.not_worse", state="overridden", text="worse by 0.03; lifted: new airport")
+
+    assert "> Overridden: `f1.not_worse`: worse by 0.03; lifted: new airport" in markdown.render(
+        make_report(gates=[gate])
+    )
+
+
+def test_files_that_decide_the_verdict_are_named_before_the_table() -> None:
+    text = markdown.render(make_report(protected=["gates.yaml", *(f"src/mergeline/{i}.py" for i in range(9))]))
+
+    assert "**This pull request changes what judges, builds or runs it**: `gates.yaml`, `src/mergeline/`." in text
+    assert text.index("gates.yaml") < text.index("| metric |")
+
+
+def test_a_forest_has_better_on_the_right() -> None:
+    higher, lower = forest(0.03, (0.01, 0.05), "higher", 0.005), forest(-0.03, (-0.05, -0.01), "lower", 0.005)
+
+    assert higher == lower == "         ┊│┊├───●───┤"
+
+
+@pytest.mark.parametrize(
+    ("value", "interval"), [(0.0, (0.0, 0.0)), (0.0, (-1.0, 1.0)), (-5.0, (-9.0, -1.0)), (1e-12, (0.0, 1e-12))]
+)
+def test_every_interval_can_be_drawn(value: float, interval: tuple[float, float]) -> None:
+    drawn = forest(value, interval, "higher", None)
+
+    assert len(drawn) == markdown.WIDTH
+    assert drawn.count("●") == 1
+
+
+def poisoned() -> Report:
+    row = metric_row()
+    assert row.difference is not None
+    moved = SliceRow(
+        column=EVIL,
+        value=EVIL,
+        rows=9,
+        groups=9,
+        base=0.1,
+        candidate=0.2,
+        difference=row.difference,
+        q=0.01,
+        word="worse",
+    )
+    return make_report(
+        name=EVIL,
+        reason=EVIL,
+        metrics=[row, metric_row("f1", difference=None, reason=EVIL)],
+        slices=Slices(metric=EVIL, moved=[moved], tested=3),
+        params=[Change(name=EVIL, base=EVIL, candidate=EVIL)],
+        data=[Change(name="rows", base=EVIL, candidate=EVIL), Change(name=EVIL, base=EVIL, candidate=None)],
+        columns=[Change(name=EVIL, base=EVIL, candidate=None)],
+        code=[EVIL],
+        protected=[EVIL],
+        gates=[GateRow(gate=EVIL, state=state, text=EVIL) for state in ("failed", "overridden", "passed")],
+        notes=[EVIL],
+        judged=msgspec.structs.replace(make_report().judged, group=EVIL, period=(EVIL, EVIL)),
+        candidate=msgspec.structs.replace(make_report().candidate, commit=f"$({EVIL})"),
+    )
+
+
+def test_text_from_the_repository_makes_no_mention_no_html_and_no_formatting() -> None:
+    report = poisoned()
+
+    shown = MarkdownIt("gfm-like", {"linkify": False, "html": True}).render(markdown.render(report))
+
+    assert "@everyone" not in shown
+    assert "<img" not in shown
+    assert "<strong>bold" not in shown
+    assert "<a " not in shown
+    assert shown.count("</details>") == shown.count("<details>")
+    assert "\u202e" not in shown
+    assert "$(" not in shown
+
+
+def test_no_address_is_left_that_would_become_a_link() -> None:
+    text = markdown.render(poisoned())
+
+    outside_code = "".join(part for i, part in enumerate(text.split("`")) if i % 2 == 0)
+    assert "http://" not in outside_code
+    assert "#1 " not in outside_code
+
+
+def test_every_row_of_a_poisoned_table_has_all_its_cells() -> None:
+    text = markdown.render(poisoned())
+
+    for table in ("| metric", "| slice"):
+        lines = text[text.index(table) :].split("\n\n")[0].splitlines()
+        widths = {len(line.replace("\\|", "").split("|")) for line in lines}
+        assert len(widths) == 1
+
+
+def test_the_longest_report_fits_a_comment_and_says_what_was_cut() -> None:
+    long = "x" * 5000
+    many = [Change(name=f"{i} {long}", base=long, candidate=long) for i in range(5000)]
+    moved = [
+        SliceRow(
+            column=long, value=f"{i}", rows=1, groups=1, base=0.1, candidate=0.2,
+            difference=metric_row().difference, q=0.1, word="worse",  # type: ignore[arg-type]
+        )
+        for i in range(500)
+    ]  # fmt: skip
+    report = make_report(
+        params=many,
+        data=many,
+        columns=many,
+        code=[long] * 999,
+        protected=[f"{i}/{long}" for i in range(999)],
+        notes=[long] * 999,
+        gates=[GateRow(gate=long, state="failed", text=long)] * 999,
+        metrics=[metric_row(reason=long, difference=None)] * 999,
+        slices=Slices(metric="roc_auc", moved=moved, tested=500),
+    )
+
+    text = markdown.render(report)
+
+    assert len(text) < 65_536
+    assert text.startswith("**")
+
+
+def test_parts_are_cut_from_the_last_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(markdown, "LARGEST", 700)
+
+    text = markdown.render(make_report(code=["src/model/features.py"]))
+
+    assert "| **roc_auc** |" in text
+    assert "How to reproduce" not in text
+    assert "left out: too long for a comment. The HTML report has all." in text
+
+
+def test_the_terminal_gets_no_html() -> None:
+    text = markdown.plain(markdown.render(make_report()))
+
+    assert "<details>" not in text
+    assert "**Gates: all 1 passed**" in text
+
+
+@pytest.mark.parametrize(
+    ("value", "matters", "shown"),
+    [
+        (0.71234, 0.005, "0.712"),
+        (0.71234, None, "0.7123"),
+        (23.456, 0.5, "23.5"),
+        (23.456, None, "23.456"),
+        (None, 1, "n/a"),
+    ],
+)
+def test_numbers_are_shown_as_exactly_as_they_matter(value: float | None, matters: float | None, shown: str) -> None:
+    assert words.number(value, matters) == shown
+
+
+@pytest.mark.parametrize("value", [1e-9, -1e-9, 0.0])
+def test_a_difference_of_nothing_is_not_shown_as_a_change(value: float) -> None:
+    assert words.signed(value, 0.005) == "0.000"
+
+
+def test_how_to_reproduce_names_the_commit_that_was_judged() -> None:
+    text = markdown.render(make_report())
+
+    assert f"git checkout {'c' * 40}" in text
+    assert f"model compare --base {'b' * 40}" in text

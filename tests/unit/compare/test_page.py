@@ -1,0 +1,49 @@
+import re
+
+from mergeline.compare import page
+from mergeline.compare.report import Curve, Point
+
+from tests.unit.compare.conftest import make_report
+from tests.unit.compare.test_markdown import poisoned
+
+ROC = Curve(
+    title="ROC",
+    x="false",
+    y="true",
+    base=[Point(x=0, y=0), Point(x=1, y=1)],
+    candidate=[Point(x=0, y=0.2), Point(x=1, y=1)],
+)
+
+
+def test_the_page_needs_no_network() -> None:
+    html = page.render(make_report(curves=[ROC]))
+
+    assert not re.search(r"(src|href)=[\"'](?!data:)", html)
+    assert "default-src 'none'" in html
+    assert "<script" not in html
+
+
+def test_the_page_shows_the_sentence_and_draws_every_curve_of_both_models() -> None:
+    html = page.render(make_report(curves=[ROC, ROC]))
+
+    assert "Better: roc_auc 0.712 → 0.744 (+0.032" in html
+    assert html.count("<polyline") == 4
+
+
+def test_text_from_the_repository_is_only_text() -> None:
+    html = page.render(poisoned())
+
+    assert "<img" not in html
+    assert "&lt;img" in html
+    assert "\u202e" not in html
+
+
+def test_the_page_of_a_first_model_has_no_base() -> None:
+    html = page.render(make_report(base=None, word=None))
+
+    assert "First model: roc_auc" in html
+    assert "against base" not in html
+
+
+def test_the_page_stays_small() -> None:
+    assert len(page.render(make_report(curves=[ROC] * 3))) < 200_000

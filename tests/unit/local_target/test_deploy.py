@@ -1,0 +1,242 @@
+"""Deployments of real releases on this machine: real Terraform, real supervisor, real server."""
+
+import json
+import os
+import signal
+import socket
+import threading
+import time
+import urllib.request
+from collections.abc import Callable
+
+import pytest
+from mergeline import bundle, processes
+from mergeline.errors import Conflict, DeploymentFailed, Integrity, RepositoryTrouble
+from mergeline.release import build, deploy, ledger, promotion, status, terraform
+from mergeline.release.manifest import Release
+from mergeline.serve import local
+
+from tests.unit.project import Project
+
+pytestmark = pytest.mark.slow
+
+
+def release(project: Project, seed: int) -> Release:
+    """Train a model, release it, and pin it in staging."""
+    project.train(seed)
+    made = build.run(project.root, image=None).release
+    promotion.promote(project.root, "staging", release=None, pull_request=False)
+    return made
+
+
+def until(done: Callable[[], object], seconds: float = 15) -> None:
+    deadline = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def running(project: Project) -> dict[str, object]:
+    """Give what the supervisor of staging says about itself."""
+    return local.read_state(terraform.folder(project.root, "staging") / "run")
+
+
+def look(project: Project) -> status.Environment:
+    return status.look(project.root, "staging")
+
+
+def version(port: int) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/version", timeout=10) as answer:
+        return str(json.loads(answer.read())["release"])
+
+
+def break_answers(project: Project) -> Release:
+    """Pin a release whose bundle is sound but has smoke scores that its model does not give."""
+    project.train(3)
+    smoke = project.root / "bundle" / bundle.SMOKE
+    found = json.loads(smoke.read_text())
+    found["scores"] = [[1 - s for s in row] for row in found["scores"]]
+    smoke.write_text(json.dumps(found))
+    bundle.seal(project.root / "bundle")
+    project.lock()
+    made = build.run(project.root, image=None).release
+    promotion.promote(project.root, "staging", release=None, pull_request=False)
+    return made
+
+
+def test_a_release_comes_up_answers_as_tested_and_plans_clean_afterwards(place: Project, port: int) -> None:
+    made = release(place, 1)
+
+    first = deploy.plan(place.root, "staging")
+    done = deploy.run(place.root, "staging")
+    after = deploy.plan(place.root, "staging")
+
+    assert [a.action for a in first.actions] == ["create", "create"]
+    assert (first.running, first.pinned) == (None, made.id)
+    assert done.rows == 3
+    assert done.url == f"http://127.0.0.1:{port}"
+    assert version(port) == made.id
+    assert after.actions == []
+    assert look(place).word == "running"
+    assert (place.root / "infra/environments/staging").is_dir()
+    assert place.git("status", "--porcelain", "--ignored", "infra") == ""  # nothing of Terraform in the working copy
+
+
+def test_a_switch_under_load_fails_no_request_and_can_be_taken_back(place: Project, port: int) -> None:
+    first = release(place, 1)
+    deploy.run(place.root, "staging")
+    seen: list[str] = []
+    failures: list[Exception] = []
+    over = threading.Event()
+
+    def load() -> None:
+        while not over.is_set():
+            try:
+                seen.append(version(port))
+            except Exception as error:
+                failures.append(error)
+
+    clients = [threading.Thread(target=load) for _ in range(3)]
+    for client in clients:
+        client.start()
+    try:
+        second = release(place, 2)
+        deploy.run(place.root, "staging")
+        until(lambda: seen[-1] == second.id)
+        promotion.rollback(place.root, "staging", to=None, reason="a test", pull_request=False)
+        deploy.run(place.root, "staging")
+        until(lambda: seen[-1] == first.id)
+    finally:
+        over.set()
+        for client in clients:
+            client.join()
+
+    assert failures == []
+    assert set(seen) == {first.id, second.id}
+    assert [m.action for m in ledger.run(place.root, "staging").moves][:2] == ["rolled back", "promoted"]
+
+
+def test_an_environment_without_a_release_is_no_error(place: Project) -> None:
+    done = deploy.run(place.root, "staging")
+
+    assert done.release is None
+    assert look(place).word == "no release"
+
+
+def test_a_killed_worker_comes_back(place: Project, port: int) -> None:
+    made = release(place, 1)
+    deploy.run(place.root, "staging")
+    before = running(place)["workers"]
+
+    os.kill(before[0]["pid"], signal.SIGKILL)  # type: ignore[index]
+
+    until(lambda: running(place)["restarts"] == 1 and running(place)["workers"] not in ([], before))
+    assert version(port) == made.id
+    assert "1 restart" in look(place).detail
+
+
+def test_status_sees_a_dead_supervisor_and_the_next_deployment_repairs_it(place: Project, port: int) -> None:
+    made = release(place, 1)
+    deploy.run(place.root, "staging")
+    os.kill(int(str(running(place)["pid"])), signal.SIGKILL)
+    until(lambda: look(place).word == "dead")
+
+    plan = deploy.plan(place.root, "staging")
+    deploy.run(place.root, "staging")
+
+    assert plan.actions != []
+    assert look(place).word == "running"
+    assert version(port) == made.id
+
+
+def test_a_taken_port_is_refused_with_its_taker_and_left_alone(place: Project, port: int) -> None:
+    release(place, 1)
+    with socket.create_server(("127.0.0.1", port)):
+        with pytest.raises(Conflict, match=rf"port {port} is taken by .*pid {os.getpid()}"):
+            deploy.run(place.root, "staging")
+        assert look(place).word == "port taken"
+
+    deploy.run(place.root, "staging")
+    assert look(place).word == "running"
+
+
+def test_a_release_that_answers_otherwise_is_taken_back_at_once(place: Project, port: int) -> None:
+    good = release(place, 1)
+    deploy.run(place.root, "staging")
+    bad = break_answers(place)
+
+    with pytest.raises(DeploymentFailed, match=f"rolled back, {good.id[:12]} runs again"):
+        deploy.run(place.root, "staging")
+
+    assert version(port) == good.id
+    assert place.pinned("staging") == bad.id
+    assert look(place).word == "rolled back"
+    last = ledger.run(place.root, "staging").moves[0].last
+    assert last is not None
+    assert last.state == "failure"
+    with pytest.raises(Conflict, match="failed in staging"):
+        promotion.promote(place.root, "production", release=None, pull_request=False)
+
+
+def test_a_rehearsal_leaves_nothing_running_and_says_so(place: Project, port: int) -> None:
+    release(place, 1)
+
+    done = deploy.run(place.root, "staging", rehearse=True)
+
+    assert "rehearsed, nothing left running" in str(done.table())
+    assert processes.taker(port) is None
+    assert look(place).word == "rehearsed"
+    assert not (terraform.folder(place.root, "staging") / "run").exists()
+    promotion.promote(place.root, "production", release=None, pull_request=False)
+
+
+def test_destroy_leaves_no_process_and_no_file(place: Project) -> None:
+    release(place, 1)
+    deploy.run(place.root, "staging")
+    everybody = [int(str(running(place)["pid"])), *[w["pid"] for w in running(place)["workers"]]]  # type: ignore[attr-defined]
+
+    terraform.destroy(place.root, "staging")
+
+    assert not any(processes.command_of(pid) for pid in everybody)
+    assert not (terraform.folder(place.root, "staging") / "run").exists()
+    assert look(place).word == "not deployed"
+
+
+def test_refuses_a_tampered_bundle(place: Project, port: int) -> None:
+    made = release(place, 1)
+    for folder in (
+        terraform.folder(place.root, "staging").parents[1] / "bundles" / made.model.bundle_id,
+        place.root / "bundle",
+    ):
+        model = folder / bundle.MODEL
+        model.write_bytes(model.read_bytes()[:-1])
+
+    with pytest.raises(Integrity, match="neither in the store"):
+        deploy.run(place.root, "staging")
+    assert processes.taker(port) is None
+
+
+def test_refuses_a_pin_that_was_edited_by_hand(place: Project) -> None:
+    release(place, 1)
+    pin = place.pin("staging")
+    pin.write_text(pin.read_text().replace('"rows": 12', '"rows": 13'))
+
+    with pytest.raises(Integrity, match="the content has id"):
+        deploy.run(place.root, "staging")
+
+
+def test_refuses_a_pin_that_no_commit_holds(place: Project) -> None:
+    release(place, 1)
+    place.pin("staging").write_text('{"experiment": null, "release": null}\n')
+
+    with pytest.raises(RepositoryTrouble, match="not committed"):
+        deploy.run(place.root, "staging")
+
+
+def test_equal_changes_have_equal_digests(place: Project) -> None:
+    release(place, 1)
+    one, again = (deploy.plan(place.root, "staging") for _ in range(2))
+    release(place, 2)
+
+    assert one.digest == again.digest
+    assert deploy.plan(place.root, "staging").digest != one.digest

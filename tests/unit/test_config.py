@@ -1,0 +1,119 @@
+"""params.yaml and gates.yaml are strict, and a mistake is answered with file, key and allowed values."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from mergeline import config
+from mergeline.errors import BadSettings
+
+PROJECT = Path(__file__).parents[2] / "<<cookiecutter.project>>"
+PARAMS = (PROJECT / "params.yaml").read_text().replace("<< cookiecutter.task >>", "classification")
+GATES = (PROJECT / "gates.yaml").read_text()
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "params.yaml").write_text(PARAMS)
+    (tmp_path / "gates.yaml").write_text(GATES)
+    return tmp_path
+
+
+def test_the_files_of_the_template_are_read(root: Path) -> None:
+    assert config.params(root).data.as_of == "2013-07-01"
+    assert config.gates(root).metrics["roc_auc"].rules.at_least == 0.6
+
+
+@pytest.mark.parametrize("variant", sorted((PROJECT / ".variants").rglob("gates.yaml")), ids=lambda p: p.parent.name)
+def test_the_gates_of_a_variant_are_read(variant: Path) -> None:
+    found = config.gates(variant.parent)
+    assert found.primary in found.metrics
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("  held_out_days: 30", "  held_out: 30", r"held_out.*\$\.split.*allowed: by, held_out_days, share, group"),
+        ("  held_out_days: 30", "  held_out_days: many", r"Expected `int`, got `str` - at `\$\.split\.held_out_days`"),
+        ("  by: time", "  by: luck", "split.by"),
+        ('task: "classification"', "task: ranking", "ranking.*task"),
+        ('  as_of: "2013-07-01"', "  as_of: 2013-07-01", "as_of"),
+        ("seeds:", "sedes:", "sedes.*allowed: python, task, data"),
+        ("data:", "data: [", "line .*not valid YAML"),
+        ('python: "3.11"\n', "", "python"),
+    ],
+)
+def test_a_mistake_in_params_yaml_is_named(root: Path, old: str, new: str, said: str) -> None:
+    assert old in PARAMS
+    (root / "params.yaml").write_text(PARAMS.replace(old, new))
+
+    with pytest.raises(BadSettings, match=rf"^params\.yaml.*{said}") as refused:
+        config.params(root)
+
+    assert refused.value.code == 6
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "matters: 0.005, rules: { not_worse: true, at_least: 0.60 }",
+            "rules: { not_worse: true }",
+            "matters.*roc_auc|matters",
+        ),
+        ("at_least: 0.60", "atleast: 0.60", "atleast.*allowed: not_worse, at_least, at_most"),
+        ("primary: roc_auc", "primary: [roc_auc]", "primary"),
+        ("overrides: []", "override: []", "override.*allowed: primary, metrics, overrides, promotion"),
+    ],
+)
+def test_a_mistake_in_gates_yaml_is_named(root: Path, old: str, new: str, said: str) -> None:
+    assert old in GATES
+    (root / "gates.yaml").write_text(GATES.replace(old, new))
+
+    with pytest.raises(BadSettings, match=rf"^gates\.yaml.*({said})"):
+        config.gates(root)
+
+
+@pytest.mark.parametrize("content", ["", "just text", "- a\n- b\n"])
+def test_a_file_that_holds_no_settings_is_refused(root: Path, content: str) -> None:
+    (root / "params.yaml").write_text(content)
+
+    with pytest.raises(BadSettings, match=r"^params\.yaml"):
+        config.params(root)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('as_of: "2013-07-01"', 'as_of: "July 2013"', r"data\.as_of July 2013 is no day"),
+        ("held_out_days: 30", "held_out_days: 0", r"split\.held_out_days"),
+        ("share: 0.2", "share: 1.5", r"split\.share"),
+        ("value: 0.5", "value: 50", r"threshold\.value"),
+        ("level: 0.95", "level: 95", r"compare\.level"),
+        ("tolerance: 1.0e-5", "tolerance: -1.0", r"export\.tolerance"),
+        ("path: data/files", "path: ../elsewhere", r"data\.path"),
+        ("path: data/files", "path: /etc", r"data\.path"),
+    ],
+)
+def test_an_impossible_value_is_refused(root: Path, old: str, new: str, said: str) -> None:
+    assert old in PARAMS
+    (root / "params.yaml").write_text(PARAMS.replace(old, new))
+
+    with pytest.raises(BadSettings, match=said):
+        config.params(root)
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadSettings, match=r"params\.yaml: cannot be read"):
+        config.params(tmp_path)
+
+
+def test_a_stage_refuses_another_python(root: Path) -> None:
+    here = f"{sys.version_info.major}.{sys.version_info.minor}"
+    (root / "params.yaml").write_text(PARAMS.replace('python: "3.11"', f'python: "{here}"'))
+    assert config.of_stage(root).python == here
+
+    (root / "params.yaml").write_text(PARAMS.replace('python: "3.11"', 'python: "2.7"'))
+    with pytest.raises(BadSettings, match=rf"python is 2\.7, this is Python {here}"):
+        config.of_stage(root)

@@ -1,0 +1,21 @@
+"""Makes .venv over the packages that the tests run with; its `uv` only puts the project itself in."""
+
+import os
+import subprocess
+from pathlib import Path
+
+bin_ = Path.cwd() / ".venv" / "bin"
+python = bin_ / "python"
+subprocess.run([os.environ["TEST_PYTHON"], "-m", "venv", "--without-pip", ".venv"], check=True)
+site = subprocess.run(
+    [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], check=True, capture_output=True, text=True
+).stdout.strip()
+Path(site, "base.pth").write_text(f"import site; site.addsitedir({os.environ['TEST_SITE']!r})\n")
+Path(site, "project.pth").write_text(f"{Path.cwd() / 'src'}\n")
+for name, words in {
+    "uv": "true",
+    "dvc": f'exec "{python}" -m dvc "$@"',
+    "model": f'exec "{python}" -m mergeline.cli "$@"',
+}.items():
+    (bin_ / name).write_text(f"#!/bin/sh\n{words}\n")
+    (bin_ / name).chmod(0o755)
