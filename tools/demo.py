@@ -67,7 +67,13 @@ class Play:
         start = time.monotonic()
         with console.status(words):
             done = subprocess.run(
-                command, cwd=PROJECT, env=self.env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+                command,
+                cwd=PROJECT,
+                env=self.env,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                check=False,
             )
         seconds = time.monotonic() - start
         self.times[self.part] = self.times.get(self.part, 0.0) + seconds
@@ -96,9 +102,13 @@ class Play:
         change.apply(PROJECT)
         self.do("git", "commit", "--quiet", "--all", "--message", change.title)
         self.do("make", "train", note=change.title)
-        self.do("model", "compare", "--base", "main", expect=expect, note="exit code 3: a gate failed" if expect else "")
+        self.do(
+            "model", "compare", "--base", "main", expect=expect, note="exit code 3: a gate failed" if expect else ""
+        )
         comment = (PROJECT / "report" / "report.md").read_text(encoding="utf-8")
-        console.print(Panel(Markdown(first_lines(comment)), title=f"the comment on “{change.title}”", title_align="left"))
+        console.print(
+            Panel(Markdown(first_lines(comment)), title=f"the comment on “{change.title}”", title_align="left")
+        )
 
     def merge(self, branch: str) -> None:
         """Merge as the forge's button does."""
@@ -114,8 +124,8 @@ def first_lines(comment: str) -> str:
     return "\n".join(lines[: last + 1])
 
 
-def play() -> None:
-    """Tell the whole story, (a) to (e)."""
+def play() -> dict[str, float]:
+    """Tell the whole story, (a) to (e); give the seconds that each part took."""
     started = time.monotonic()
     down()
     shutil.rmtree(HOME, ignore_errors=True)
@@ -156,6 +166,7 @@ def play() -> None:
         third = running()
     check(first, second, third, caller)
     ending(acting, caller, time.monotonic() - started)
+    return acting.times
 
 
 def running() -> str:
@@ -166,7 +177,9 @@ def running() -> str:
 def check(first: str, second: str, third: str, caller: Caller) -> None:
     """Stop with a sentence when what was served is not what the story says."""
     if second == first or third != first:
-        raise Failed(f"Production answered {first[:12]}, {second[:12]}, {third[:12]}: the last should be the first again.")
+        raise Failed(
+            f"Production answered {first[:12]}, {second[:12]}, {third[:12]}: the last should be the first again."
+        )
     if caller.failed:
         raise Failed(f"{caller.failed} of {caller.answered + caller.failed} requests failed: {caller.last_error}")
 

@@ -33,7 +33,9 @@ class Missing(Exception):
 
 def find(name: str) -> Path:
     """Give the path of a program, built once into .cache/bin when the PATH has none. Raises Missing."""
-    os.environ["PATH"] = f"{BIN}{os.pathsep}{os.environ['PATH']}" if str(BIN) not in os.environ["PATH"] else os.environ["PATH"]
+    os.environ["PATH"] = (
+        f"{BIN}{os.pathsep}{os.environ['PATH']}" if str(BIN) not in os.environ["PATH"] else os.environ["PATH"]
+    )
     if found := shutil.which(name):
         return Path(found)
     tool = TOOLS.get(name)

@@ -33,7 +33,11 @@ WEATHER = Change(
             "NUMERIC: tuple[str, ...] =",
             f"WEATHER: tuple[str, ...] = {WEATHER_COLUMNS!r}\nNUMERIC: tuple[str, ...] =".replace("'", '"'),
         ),
-        (FEATURES, '        "carrier": raw["carrier"],', '        **{name: raw[name] for name in WEATHER},\n        "carrier": raw["carrier"],'),
+        (
+            FEATURES,
+            '        "carrier": raw["carrier"],',
+            '        **{name: raw[name] for name in WEATHER},\n        "carrier": raw["carrier"],',
+        ),
     ),
 )
 

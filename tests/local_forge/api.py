@@ -60,6 +60,7 @@ class GitHubAPI:
     releases: dict[str, Json] = field(default_factory=dict)
     protected: set[str] = field(default_factory=set)
     may_open_pull_requests: bool = True
+    may_merge_by_itself: bool = False
     fail: dict[str, tuple[int, Json]] = field(default_factory=dict)
     log: list[tuple[str, str, str, int]] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
@@ -330,7 +331,7 @@ class GitHubAPI:
         head_repo = {"full_name": pull["fork"], "fork": True} if pull["fork"] else repo
         where = f"{self.url}/repos/{self.repository}/pulls/{pull['number']}"
         return {
-            "number": pull["number"], "title": pull["title"], "body": pull["body"], "state": pull["state"],
+            "number": pull["number"], "node_id": f"PR_{pull['number']}", "title": pull["title"], "body": pull["body"], "state": pull["state"],
             "user": {"login": pull["user"]}, "url": where, "html_url": where.replace("/repos", "").replace("pulls", "pull"),
             "head": {"ref": pull["head"], "sha": self._head(pull), "repo": head_repo},
             "base": {"ref": pull["base"], "sha": self._branch(pull["base"]), "repo": repo},
@@ -388,6 +389,8 @@ class Handler(BaseHTTPRequestHandler):
         return self._send(status, json.dumps(body).encode() if body is not None else b"", headers)
 
     def _operate(self, path: str, query: Json, content: bytes) -> tuple[int, Any, dict[str, str]]:
+        if path == "/graphql":
+            return 200, self._graphql(json.loads(content)), {}
         specification = load()
         found = specification.find(self.command, path)
         if found is None:
@@ -417,6 +420,16 @@ class Handler(BaseHTTPRequestHandler):
         answer, headers = self._page(operation.id, status, values, query, path)
         self.api.wrong += specification.answer(operation, status, answer)
         return status, answer, headers
+
+    def _graphql(self, asked: Json) -> Json:
+        """Answer the one mutation that is asked here; GraphQL has a description of its own, which is not checked."""
+        if "enablePullRequestAutoMerge" not in asked["query"]:
+            self.api.wrong.append(f"graphql: {asked['query'][:80]}")
+        number = int(asked["variables"]["input"]["pullRequestId"].removeprefix("PR_"))
+        if not self.api.may_merge_by_itself:
+            return {"data": None, "errors": [{"message": "Auto merge is not allowed for this repository"}]}
+        self.api.pulls[number]["auto_merge"] = True
+        return {"data": {"enablePullRequestAutoMerge": {"actor": None, "clientMutationId": None}}}
 
     def _page(self, operation: str, status: int, values: Any, query: Json, path: str) -> tuple[Any, dict[str, str]]:
         """Fill what was not given, and give one page of a list with its Link header."""

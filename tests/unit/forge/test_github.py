@@ -163,6 +163,15 @@ def test_opens_one_issue_and_updates_it(api: GitHubAPI, forge: GitHub) -> None:
     assert [i["body"] for i in api.issues.values()] == [f"{MARKER}\ngate failed again"]
 
 
+def test_merges_by_itself_only_where_the_repository_allows_it(api: GitHubAPI, forge: GitHub) -> None:
+    number = api.open("feature")
+    forbidden = forge.merge_when_green(number)
+    api.may_merge_by_itself = True
+
+    assert (forbidden, forge.merge_when_green(number)) == (False, True)
+    assert api.pulls[number]["auto_merge"]
+
+
 def test_says_whether_a_branch_is_protected(api: GitHubAPI, forge: GitHub) -> None:
     before = forge.protected("main")
     api.protect()

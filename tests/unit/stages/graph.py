@@ -7,19 +7,25 @@ from pathlib import Path
 def needs(source: Path, module: str) -> set[str]:
     """Give the paths below `source` of everything that `module` imports, itself included, packages' docstrings not."""
     found: set[str] = set()
-    waiting = [module]
+    waiting = {module}
     while waiting:
         name = waiting.pop()
         path = source / (name.replace(".", "/") + ".py")
-        if not path.is_file() or (relative := path.relative_to(source).as_posix()) in found:
-            continue
-        found.add(relative)
-        package = name.rpartition(".")[0]
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Import):
-                waiting += [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom):
-                parts = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
-                base = ".".join([*parts, *([node.module] if node.module else [])])
-                waiting += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+        if path.is_file() and (relative := path.relative_to(source).as_posix()) not in found:
+            found.add(relative)
+            waiting |= imports(source, relative)
+    return found
+
+
+def imports(source: Path, path: str) -> set[str]:
+    """Give the dotted names that the file at `path` below `source` imports; of `from a import b` both a and a.b."""
+    package = path.rpartition("/")[0].split("/")
+    found: set[str] = set()
+    for node in ast.walk(ast.parse((source / path).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            parts = package[: len(package) - node.level + 1] if node.level else []
+            base = ".".join([*parts, *([node.module] if node.module else [])])
+            found |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
     return found

@@ -78,13 +78,15 @@ def run(root: Path) -> Published:
         return _published(built.id, False, promotion.promote(root, first, release=built.id, pull_request=True))
     before = repo.head(root)
     promotion.promote(root, first, release=built.id, pull_request=False)
-    refused = _push(root, branch)
-    if refused is None:
+    try:
+        why = _push(root, branch)
+    except BaseException:
+        _undo(root, before, first)
+        raise
+    if why is None:
         return _published(built.id, True, f"{first} is pinned to {built.id[:12]} on {branch}.")
-    # The lock stays as the pipeline wrote it; HEAD, index and pin go back.
-    repo.git(root, "reset", "--quiet", before)
-    repo.git(root, "checkout", "--quiet", before, "--", pins.path(first))
-    if "fetch first" in refused or "non-fast-forward" in refused:
+    _undo(root, before, first)
+    if "fetch first" in why or "non-fast-forward" in why:
         said = f"{branch} has moved on while this release was made: the run of its newest commit releases it."
         return _published(built.id, False, said)
     return _published(built.id, False, promotion.promote(root, first, release=built.id, pull_request=True))
@@ -148,6 +150,12 @@ def _push(root: Path, branch: str) -> str | None:
     raise RepositoryTrouble(
         f"`git push` to {branch} failed: {said}", "Give the job `contents: write`, or check the remote."
     )
+
+
+def _undo(root: Path, before: str, environment: str) -> None:
+    """Put HEAD, index and pin back; dvc.lock stays as the pipeline wrote it."""
+    repo.git(root, "reset", "--quiet", before)
+    repo.git(root, "checkout", "--quiet", before, "--", pins.path(environment))
 
 
 def _known(root: Path, commit: str) -> bool:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..bundle import matrices
 from ..columns import Raw
-from ..errors import BadData, RepositoryTrouble
+from ..errors import RepositoryTrouble
 from ..frames import raw
 from .schema import Schema
 

@@ -1,0 +1,78 @@
+"""Imports run down four floors, never up and never in a circle; the wings of the third floor meet through files."""
+
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+from tests.unit.stages.graph import imports
+from tools.bake import TEMPLATE
+
+SOURCE = TEMPLATE / "<<cookiecutter.project>>" / "src"
+FLOORS: dict[str, int] = {
+    "cli": 4,
+    **dict.fromkeys(("stages", "compare", "release", "serve", "track", "doctor", "guard"), 3),
+    **dict.fromkeys(("config", "bundle", "objects", "frames", "store", "state", "monitor"), 2),
+    **dict.fromkeys(("errors", "columns", "metrics", "statistics", "files", "processes", "progress"), 1),
+    **dict.fromkeys(("repo", "forge", "model"), 1),
+}
+
+
+def room(module: str) -> str | None:
+    """Name the room of a module: mergeline.stages.train is in stages, model.features in model."""
+    package, _, rest = module.partition(".")
+    if package == "model":
+        return "model"
+    return rest.partition(".")[0] or None if package == "mergeline" else None
+
+
+def module(path: Path) -> str:
+    """Name the module of a file."""
+    return ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__")
+
+
+FILES = sorted(path for path in SOURCE.rglob("*.py") if room(module(path)))
+
+
+def rooms_that(path: Path) -> set[str]:
+    """Give the rooms that a file imports, its own not."""
+    found = {room(name) for name in imports(SOURCE, path.relative_to(SOURCE).as_posix())}
+    return {name for name in found if name in FLOORS} - {room(module(path)) or ""}
+
+
+def test_every_room_has_a_floor() -> None:
+    assert {room(module(path)) for path in FILES} <= set(FLOORS)
+
+
+@pytest.mark.parametrize("path", FILES, ids=module)
+def test_a_room_imports_from_its_own_floor_or_below(path: Path) -> None:
+    here = room(module(path)) or ""
+
+    above = {there for there in rooms_that(path) if FLOORS[there] > FLOORS[here]}
+    assert not above, f"{here} (floor {FLOORS[here]}) imports {above}"
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if FLOORS[room(module(path)) or ""] == 3], ids=module)
+def test_wings_of_the_third_floor_do_not_import_each_other(path: Path) -> None:
+    assert not {there for there in rooms_that(path) if FLOORS[there] == 3}
+
+
+def test_no_imports_run_in_a_circle() -> None:
+    names = {module(path) for path in FILES}
+    graph = {module(path): imports(SOURCE, path.relative_to(SOURCE).as_posix()) & names for path in FILES}
+    # A package whose __init__ chooses among its own files is asked for their names.
+    graph["mergeline.forge"] -= {name for name in names if name.startswith("mergeline.forge.")}
+
+    TopologicalSorter(graph).prepare()
+
+
+def test_your_part_imports_nothing_of_the_loop() -> None:
+    for path in SOURCE.glob("model/*.py"):
+        assert not [
+            name for name in imports(SOURCE, path.relative_to(SOURCE).as_posix()) if name.startswith("mergeline")
+        ]
+
+
+@pytest.mark.parametrize("path", FILES, ids=module)
+def test_nothing_that_is_shipped_imports_from_tests(path: Path) -> None:
+    assert not [name for name in imports(SOURCE, path.relative_to(SOURCE).as_posix()) if name.startswith("tests")]
