@@ -14,7 +14,8 @@ def notes(changelog: str, tag: str) -> str:
         SystemExit: with one sentence, where there is no such heading or nothing below it.
     """
     parts = re.split(r"^## +(.*)$", changelog, flags=re.MULTILINE)[1:]
-    found = dict(zip((title.split()[0] for title in parts[::2]), parts[1::2], strict=True))
+    titles = [title.split()[0] for title in parts[::2]]
+    found: dict[str, str] = dict(zip(titles, parts[1::2], strict=True))
     if not found.get(tag, "").strip():
         raise SystemExit(
             f"CHANGELOG.md says nothing below '## {tag}': move there what 'Unreleased' holds, and tag again."
