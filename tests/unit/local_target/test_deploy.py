@@ -1,21 +1,25 @@
 """Deployments of real releases on this machine: real Terraform, real supervisor, real server."""
 
+import http.client
 import json
 import os
 import signal
 import socket
+import subprocess
 import threading
 import time
 import urllib.request
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+
 from mergeline import bundle, processes
 from mergeline.errors import Conflict, DeploymentFailed, Integrity, RepositoryTrouble
 from mergeline.release import build, deploy, ledger, promotion, status, terraform
 from mergeline.release.manifest import Release
 from mergeline.serve import local
-
+from tests.local_forge.api import running as serving
 from tests.unit.project import Project
 
 pytestmark = pytest.mark.slow
@@ -89,14 +93,19 @@ def test_a_switch_under_load_fails_no_request_and_can_be_taken_back(place: Proje
     failures: list[Exception] = []
     over = threading.Event()
 
-    def load() -> None:
+    def load(kept: bool) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
         while not over.is_set():
             try:
-                seen.append(version(port))
+                connection.request("GET", "/version")
+                seen.append(json.loads(connection.getresponse().read())["release"])
             except Exception as error:
                 failures.append(error)
+            if not kept:
+                connection.close()
+        connection.close()
 
-    clients = [threading.Thread(target=load) for _ in range(3)]
+    clients = [threading.Thread(target=load, args=(kept,)) for kept in (True, True, False)]
     for client in clients:
         client.start()
     try:
@@ -195,7 +204,7 @@ def test_destroy_leaves_no_process_and_no_file(place: Project) -> None:
     deploy.run(place.root, "staging")
     everybody = [int(str(running(place)["pid"])), *[w["pid"] for w in running(place)["workers"]]]  # type: ignore[attr-defined]
 
-    terraform.destroy(place.root, "staging")
+    deploy.destroy(place.root, "staging")
 
     assert not any(processes.command_of(pid) for pid in everybody)
     assert not (terraform.folder(place.root, "staging") / "run").exists()
@@ -240,3 +249,25 @@ def test_equal_changes_have_equal_digests(place: Project) -> None:
 
     assert one.digest == again.digest
     assert deploy.plan(place.root, "staging").digest != one.digest
+
+
+def test_a_failed_deployment_proposes_the_rollback_where_there_is_a_forge(
+    place: Project, port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = release(place, 1)
+    deploy.run(place.root, "staging")
+    break_answers(place)
+    origin = tmp_path / "origin.git"
+    subprocess.run(["git", "clone", "--quiet", "--bare", place.root, origin], check=True)
+    place.git("remote", "add", "origin", str(origin))
+    with serving("octo/flight-delays", origin) as api:
+        monkeypatch.setenv("GITHUB_TOKEN", "workflow-token")
+        monkeypatch.setenv("GITHUB_REPOSITORY", "octo/flight-delays")
+        monkeypatch.setenv("GITHUB_API_URL", api.url)
+
+        with pytest.raises(DeploymentFailed, match="pull request #"):
+            deploy.run(place.root, "staging")
+
+    assert version(port) == good.id
+    assert [pull["head"] for pull in api.pulls.values()] == ["pin/staging"]
+    assert [(s["context"], s["state"]) for s in api.statuses] == [("deploy (staging)", "failure")]

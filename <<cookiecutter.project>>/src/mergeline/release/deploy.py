@@ -11,7 +11,7 @@ from rich.markdown import Markdown
 from .. import forge, processes, store
 from ..errors import MergelineError, Usage
 from ..forge import event
-from . import ledger, manifest, pins, records, smoke, terraform
+from . import ledger, manifest, pins, promotion, records, smoke, terraform
 from .manifest import Pin, Release
 from .records import Deployment
 from .terraform import Action
@@ -129,6 +129,7 @@ def run(root: Path, environment: str, *, rehearse: bool = False) -> Deployed:
             words = _go_back(root, environment, before, rehearse)
             if release is not None:
                 _record(root, environment, release, "failure", f"{error.args[0]}; {words}")
+                words += _propose_rollback(root, environment, error.args[0])
             raise type(error)(f"{environment}: {error.args[0]}; {words}", error.remedy) from error
         if rehearse:
             terraform.destroy(root, environment)
@@ -143,6 +144,21 @@ def run(root: Path, environment: str, *, rehearse: bool = False) -> Deployed:
         rehearsed=rehearse,
         record=record,
     )
+
+
+def destroy(root: Path, environment: str) -> str:
+    """Stop and remove what runs there; the pin stays.
+
+    Raises:
+        Usage: there is no such environment.
+        Conflict: a deployment is under way.
+        DeploymentFailed: Terraform's own error.
+    """
+    pins.check(root, environment)
+    with processes.locked(terraform.folder(root, environment) / "deploying", f"a deployment of {environment}"):
+        terraform.init(root, environment)
+        terraform.destroy(root, environment)
+    return f"{environment}: nothing is left running; `model deploy {environment}` brings it back."
 
 
 def _go_back(root: Path, environment: str, before: dict[str, Any], rehearse: bool) -> str:
@@ -168,6 +184,16 @@ def _go_back(root: Path, environment: str, before: dict[str, Any], rehearse: boo
     except MergelineError as error:
         return f"and going back failed: {error.args[0]}"
     return f"rolled back, {previous.id[:12]} runs again"
+
+
+def _propose_rollback(root: Path, environment: str, reason: str) -> str:
+    """Where a forge is connected, open the pull request that makes the pin say what runs; say so."""
+    if forge.connect(root) is None:
+        return ""
+    try:
+        return f"; {promotion.rollback(root, environment, to=None, reason=reason, pull_request=True)}".rstrip(".")
+    except MergelineError as error:
+        return f"; no rollback was proposed: {error.args[0]}"
 
 
 def _dead(root: Path, environment: str) -> list[str]:
