@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import msgspec
 import pytest
-from mergeline import bundle as bundles
 
+from mergeline import bundle as bundles
 from tests.image.conftest import Container, Image
 from tests.unit.serve.made import made_rows
 

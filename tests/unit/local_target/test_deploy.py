@@ -4,18 +4,21 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import threading
 import time
 import urllib.request
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+
 from mergeline import bundle, processes
 from mergeline.errors import Conflict, DeploymentFailed, Integrity, RepositoryTrouble
 from mergeline.release import build, deploy, ledger, promotion, status, terraform
 from mergeline.release.manifest import Release
 from mergeline.serve import local
-
+from tests.local_forge.api import running as serving
 from tests.unit.project import Project
 
 pytestmark = pytest.mark.slow
@@ -240,3 +243,25 @@ def test_equal_changes_have_equal_digests(place: Project) -> None:
 
     assert one.digest == again.digest
     assert deploy.plan(place.root, "staging").digest != one.digest
+
+
+def test_a_failed_deployment_proposes_the_rollback_where_there_is_a_forge(
+    place: Project, port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = release(place, 1)
+    deploy.run(place.root, "staging")
+    break_answers(place)
+    origin = tmp_path / "origin.git"
+    subprocess.run(["git", "clone", "--quiet", "--bare", place.root, origin], check=True)
+    place.git("remote", "add", "origin", str(origin))
+    with serving("octo/flight-delays", origin) as api:
+        monkeypatch.setenv("GITHUB_TOKEN", "workflow-token")
+        monkeypatch.setenv("GITHUB_REPOSITORY", "octo/flight-delays")
+        monkeypatch.setenv("GITHUB_API_URL", api.url)
+
+        with pytest.raises(DeploymentFailed, match="pull request #"):
+            deploy.run(place.root, "staging")
+
+    assert version(port) == good.id
+    assert [pull["head"] for pull in api.pulls.values()] == ["pin/staging"]
+    assert [(s["context"], s["state"]) for s in api.statuses] == [("deploy (staging)", "failure")]

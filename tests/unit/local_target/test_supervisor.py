@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from mergeline import processes
 from mergeline.errors import Conflict, DeploymentFailed, Integrity
 from mergeline.serve import local

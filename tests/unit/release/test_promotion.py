@@ -7,12 +7,12 @@ import time
 from pathlib import Path
 
 import pytest
+
 from mergeline import processes
 from mergeline.errors import Conflict, Integrity, RepositoryTrouble, Usage
 from mergeline.release import build, ledger, pins, promotion, records
 from mergeline.release.manifest import Release
 from mergeline.release.records import Deployment, State
-
 from tests.unit.project import Project
 
 
@@ -126,7 +126,7 @@ def test_refuses_a_release_that_failed_there_before(project: Project) -> None:
 def test_refuses_an_unknown_environment_and_names_the_known(project: Project) -> None:
     release(project, 4)
 
-    with pytest.raises(Usage, match="dev, production, staging"):
+    with pytest.raises(Usage, match="dev, staging, production"):
         promote(project, "test")
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from mergeline import bundle as bundles
 from mergeline.bundle import Bundle
-
 from tests.unit.serve.made import export, made_rows
 from tests.unit.serve.servers import Running, start
 

@@ -7,14 +7,15 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from mergeline import bundle as bundles
-from mergeline.bundle import Column, Signature, Smoke
-from mergeline.columns import MISSING
 from numpy.typing import NDArray
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OrdinalEncoder
+
+from mergeline import bundle as bundles
+from mergeline.bundle import Column, Signature, Smoke
+from mergeline.columns import MISSING
 
 FEATURES = '''"""Features of the made rows."""
 

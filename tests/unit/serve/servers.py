@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import mergeline
 import msgspec
+
+import mergeline
 
 SOURCE = Path(mergeline.__file__).parents[1]
 

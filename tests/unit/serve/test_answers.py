@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 import pytest
+
 from mergeline import bundle as bundles
 from mergeline.bundle import Bundle
-
 from tests.unit.serve.made import export
 from tests.unit.serve.servers import Running
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from mergeline.serve import wire
 
+from mergeline.serve import wire
 from tests.unit.serve.servers import Running
 
 GOOD = b'{"distance": 100, "minutes": 30, "planned": "2013-06-01T10:00:00Z", "carrier": "UA"}'

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
+
 from mergeline import bundle as bundles
 from mergeline.errors import Conflict
 from mergeline.serve import command
 from mergeline.serve.command import listen
-
 from tests.unit.serve.servers import SOURCE
 
 TRAINING = {"sklearn", "pandas", "polars", "mlflow", "dvc", "skl2onnx", "onnx", "scipy", "pyarrow", "pandera"}

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from mergeline import bundle as bundles
 
+from mergeline import bundle as bundles
 from tests.unit.serve.load import BODY, Load
 from tests.unit.serve.made import export
 from tests.unit.serve.servers import Running

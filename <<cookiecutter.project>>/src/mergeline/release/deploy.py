@@ -10,7 +10,7 @@ from rich.markdown import Markdown
 from .. import forge, processes, store
 from ..errors import MergelineError, Usage
 from ..forge import event
-from . import ledger, manifest, pins, records, smoke, terraform
+from . import ledger, manifest, pins, promotion, records, smoke, terraform
 from .manifest import Pin, Release
 from .records import Deployment
 from .terraform import Action
@@ -125,6 +125,7 @@ def run(root: Path, environment: str, *, rehearse: bool = False) -> Deployed:
             words = _go_back(root, environment, before, rehearse)
             if release is not None:
                 _record(root, environment, release, "failure", f"{error.args[0]}; {words}")
+                words += _propose_rollback(root, environment, error.args[0])
             raise type(error)(f"{environment}: {error.args[0]}; {words}", error.remedy) from error
         if rehearse:
             terraform.destroy(root, environment)
@@ -164,6 +165,16 @@ def _go_back(root: Path, environment: str, before: dict[str, Any], rehearse: boo
     except MergelineError as error:
         return f"and going back failed: {error.args[0]}"
     return f"rolled back, {previous.id[:12]} runs again"
+
+
+def _propose_rollback(root: Path, environment: str, reason: str) -> str:
+    """Where a forge is connected, open the pull request that makes the pin say what runs; say so."""
+    if forge.connect(root) is None:
+        return ""
+    try:
+        return f"; {promotion.rollback(root, environment, to=None, reason=reason, pull_request=True)}".rstrip(".")
+    except MergelineError as error:
+        return f"; no rollback was proposed: {error.args[0]}"
 
 
 def _dead(root: Path, environment: str) -> list[str]:

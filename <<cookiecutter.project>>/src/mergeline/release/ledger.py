@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from rich import box
 from rich.table import Table
 
 from .. import forge, repo
@@ -47,23 +48,26 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     note: str | None = None
 
     def table(self) -> Any:
-        """Draw it."""
-        table = Table("environment", "when", "what", "release", "verdict", "pull request", "deployed", "who", "why")
+        """Draw it; the first, empty pins are left out."""
+        table = Table(box=box.SIMPLE_HEAD)
+        for title in ("when", "environment", "what", "release", "deployed"):
+            table.add_column(title, no_wrap=True)
+        table.add_column("")
         for m in self.moves:
-            state = f"{m.last.state}: {m.last.description}" if m.last else ""
-            why = "; ".join(filter(None, (m.reason, m.override and f"override: {m.override}")))
-            who = m.who + (f", approved by {', '.join(m.approved_by)}" if m.approved_by else "")
-            table.add_row(
-                m.environment,
-                m.when,
-                m.action,
-                (m.release or "none")[:12],
-                m.verdict or "",
-                m.pull_request or "",
-                state,
-                who,
-                why,
-            )
+            if m.action == "created":
+                continue
+            said = [
+                m.verdict,
+                m.pull_request and f"trained by {m.pull_request}",
+                m.override and f"override: {m.override}",
+                m.reason,
+                f"by {m.who}",
+                m.approved_by and f"approved by {', '.join(m.approved_by)}",
+                m.last and m.last.state == "failure" and m.last.description,
+            ]
+            state = m.last.state if m.last else ""
+            words = "; ".join(str(text) for text in said if text)
+            table.add_row(m.when[:16], m.environment, m.action, (m.release or "none")[:12], state, words)
         table.caption = self.note
         return table
 

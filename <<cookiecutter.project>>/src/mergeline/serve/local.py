@@ -57,7 +57,7 @@ def start(folder: Path, host: str, port: int, worker: str = supervisor.WORKER) -
         arguments = ["run", "--folder", folder, "--fd", listener.fileno(), "--worker", worker]
         with listener, (folder / "log").open("ab") as log:
             # A session and streams of its own: Terraform waits for whoever holds its pipes.
-            child = subprocess.Popen(
+            done = subprocess.run(
                 [sys.executable, "-m", "mergeline.serve.local", *map(str, arguments)],
                 pass_fds=(listener.fileno(),),
                 start_new_session=True,
@@ -65,10 +65,9 @@ def start(folder: Path, host: str, port: int, worker: str = supervisor.WORKER) -
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                check=False,
             )
-        if not _until(lambda: read_state(folder).get("pid") == child.pid or child.poll() is not None, 20):
-            child.kill()
-        if child.poll() is not None:
+        if done.returncode or not _until(lambda: processes.held(folder / "lock") and read_state(folder), 20):
             raise DeploymentFailed(f"the supervisor did not start: {tail(folder)}")
 
 
@@ -165,6 +164,8 @@ def command(arguments: list[str] | None = None) -> None:
     parser.add_argument("--worker", default=supervisor.WORKER, help="the module that serves")
     given = parser.parse_args(arguments)
     if given.verb == "run":
+        if os.fork():
+            os._exit(0)  # whoever started it has no child to wait for
         supervisor.main(given.folder, given.fd, given.worker, ready_seconds(), DRAIN_SECONDS)
         return
     folder = run_folder(given.name, given.environment)
