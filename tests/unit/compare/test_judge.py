@@ -3,6 +3,7 @@ from collections.abc import Callable
 
 import polars as pl
 import pytest
+
 from mergeline import config, frames
 from mergeline.bundle import Bundle
 from mergeline.compare import judge

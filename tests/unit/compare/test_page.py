@@ -2,7 +2,6 @@ import re
 
 from mergeline.compare import page
 from mergeline.compare.report import Curve, Point
-
 from tests.unit.compare.conftest import make_report
 from tests.unit.compare.test_markdown import poisoned
 
@@ -47,3 +46,11 @@ def test_the_page_of_a_first_model_has_no_base() -> None:
 
 def test_the_page_stays_small() -> None:
     assert len(page.render(make_report(curves=[ROC] * 3))) < 200_000
+
+
+def test_a_curve_without_a_base_is_drawn_alone() -> None:
+    alone = Curve(title="ROC", x="false", y="true", base=[], candidate=ROC.candidate)
+
+    html = page.render(make_report(base=None, word=None, curves=[alone]))
+
+    assert html.count("<polyline") == 1

@@ -1,5 +1,6 @@
 """Deployments of real releases on this machine: real Terraform, real supervisor, real server."""
 
+import http.client
 import json
 import os
 import signal
@@ -92,14 +93,19 @@ def test_a_switch_under_load_fails_no_request_and_can_be_taken_back(place: Proje
     failures: list[Exception] = []
     over = threading.Event()
 
-    def load() -> None:
+    def load(kept: bool) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
         while not over.is_set():
             try:
-                seen.append(version(port))
+                connection.request("GET", "/version")
+                seen.append(json.loads(connection.getresponse().read())["release"])
             except Exception as error:
                 failures.append(error)
+            if not kept:
+                connection.close()
+        connection.close()
 
-    clients = [threading.Thread(target=load) for _ in range(3)]
+    clients = [threading.Thread(target=load, args=(kept,)) for kept in (True, True, False)]
     for client in clients:
         client.start()
     try:
@@ -198,7 +204,7 @@ def test_destroy_leaves_no_process_and_no_file(place: Project) -> None:
     deploy.run(place.root, "staging")
     everybody = [int(str(running(place)["pid"])), *[w["pid"] for w in running(place)["workers"]]]  # type: ignore[attr-defined]
 
-    terraform.destroy(place.root, "staging")
+    deploy.destroy(place.root, "staging")
 
     assert not any(processes.command_of(pid) for pid in everybody)
     assert not (terraform.folder(place.root, "staging") / "run").exists()

@@ -221,3 +221,18 @@ def test_a_forge_that_is_down_leaves_a_git_note(project: Project, api: GitHubAPI
     kept = records.write(project.root, pins.commit_of(project.root, "staging"), done)
 
     assert kept.startswith("git note (")
+
+
+def test_the_ledger_names_who_approved_a_pin_that_a_merge_brought(project: Project, api: GitHubAPI) -> None:
+    build.run(project.root, image=None)
+    promotion.promote(project.root, "staging", release=None, pull_request=True)
+    (number,) = api.pulls
+    api.review(number, "grace")
+    api.merge(number)
+    (project.root / "dvc.lock").unlink()
+    project.git("pull", "--quiet", "origin", "main")
+
+    move = ledger.run(project.root, "staging").moves[0]
+
+    assert move.action == "promoted"
+    assert move.approved_by == ["grace"]

@@ -64,7 +64,7 @@ def run(root: Path, *, base: str, summary: bool, open_page: bool, json: bool) ->
     gates.check(own_gates, params.task)
     commit = bases.find(root, base)
     with step("Candidate"):
-        ran = objects.repro(root, say=_say)
+        ran = objects.repro(root, targets=bases.STAGES, say=_say)
     with _base(root, commit, base) as other, step("Verdict"):
         made = build(root, params, own_gates, ran, other, _pull_request())
     folder = root / report.FOLDER

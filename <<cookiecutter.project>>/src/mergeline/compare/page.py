@@ -52,6 +52,7 @@ def render(report: Report) -> str:
         unit=words.unit(report.judged),
         lines={row.name: _line(row, row.matters, row.better) for row in report.metrics if row.difference},
         slices=[(row, _slice(row, report)) for row in report.slices.moved],
+        matters=primary.matters if (primary := report.row(report.primary)) else None,
         plots=[_plot(curve) for curve in report.curves if curve.candidate],
         size={"width": WIDTH, "height": HEIGHT, "margin": MARGIN, "long": LONG},
     )

@@ -142,6 +142,21 @@ def run(root: Path, environment: str, *, rehearse: bool = False) -> Deployed:
     )
 
 
+def destroy(root: Path, environment: str) -> str:
+    """Stop and remove what runs there; the pin stays.
+
+    Raises:
+        Usage: there is no such environment.
+        Conflict: a deployment is under way.
+        DeploymentFailed: Terraform's own error.
+    """
+    pins.check(root, environment)
+    with processes.locked(terraform.folder(root, environment) / "deploying", f"a deployment of {environment}"):
+        terraform.init(root, environment)
+        terraform.destroy(root, environment)
+    return f"{environment}: nothing is left running; `model deploy {environment}` brings it back."
+
+
 def _go_back(root: Path, environment: str, before: dict[str, Any], rehearse: bool) -> str:
     """Put back what ran before a failed deployment; say what runs now."""
     try:

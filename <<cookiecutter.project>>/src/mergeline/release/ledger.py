@@ -86,7 +86,7 @@ def run(root: Path, environment: str | None) -> Ledger:
     try:
         connected = forge.connect(root)
         if connected is not None:
-            found = [_asked(connected, m) if i < ASKED else m for i, m in enumerate(found)]
+            found = [_asked(root, connected, m) if i < ASKED else m for i, m in enumerate(found)]
     except ForgeTrouble as trouble:
         note = f"The forge was not asked further: {trouble}"
     return Ledger(moves=found, note=note)
@@ -197,11 +197,20 @@ def _verdict(release: Release, replaced: Release | None) -> str | None:
     return words
 
 
-def _asked(connected: forge.Forge, move: Move) -> Move:
+def _asked(root: Path, connected: forge.Forge, move: Move) -> Move:
     of_forge = records.of_forge(connected, move.commit, move.environment, move.release)
-    request = connected.pull_request_of(move.commit)
+    request = connected.pull_request_of(_merge_of(root, move.commit))
     return msgspec.structs.replace(
         move,
         deployments=[*move.deployments, of_forge] if of_forge else move.deployments,
         approved_by=connected.approvals(request.number) if request else [],
     )
+
+
+def _merge_of(root: Path, commit: str) -> str:
+    """Give the merge that brought a commit to this branch; the commit itself where it was made on it."""
+    on_branch = repo.git(root, "rev-list", "--first-parent", "HEAD").split()
+    if commit in on_branch:
+        return commit
+    merges = repo.git(root, "rev-list", "--ancestry-path", "--first-parent", "--reverse", f"{commit}..HEAD").split()
+    return merges[0] if merges else commit
