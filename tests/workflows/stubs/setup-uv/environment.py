@@ -1,4 +1,7 @@
-"""Makes .venv over the packages that the tests run with; its `uv` only puts the project itself in."""
+"""Makes .venv over the packages that the tests run with; its `uv` has nothing to do.
+
+TEST_CACHE names a DVC cache that runs share, so that a test does not train what another has trained.
+"""
 
 import os
 import subprocess
@@ -19,3 +22,5 @@ for name, words in {
 }.items():
     (bin_ / name).write_text(f"#!/bin/sh\n{words}\n")
     (bin_ / name).chmod(0o755)
+if cache := os.environ.get("TEST_CACHE"):
+    Path(".dvc", "config.local").write_text(f"[cache]\n    dir = {cache}\n")
