@@ -4,8 +4,9 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from mergeline.errors import BadData, BadSettings, DegenerateRows
 from polars.testing import assert_frame_equal
+
+from mergeline.errors import BadData, BadSettings, DegenerateRows
 
 from .conftest import Project, flights
 
