@@ -1,6 +1,7 @@
 """Deploy a pinned release: apply, wait, test, and go back at once when it fails. The plan shows it beforehand."""
 
 import hashlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from .records import Deployment
 from .terraform import Action
 
 SUPERVISOR = "module.service.terraform_data.service"
+HOSTED = "github-hosted"
+"""What a machine says of itself (RUNNER_ENVIRONMENT) that vanishes with the job."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,7 +108,7 @@ def run(root: Path, environment: str, *, rehearse: bool = False) -> Deployed:
     Args:
         root: the project's folder.
         environment: which.
-        rehearse: destroy it afterwards, also when it failed.
+        rehearse: destroy it afterwards, also when it failed; so is always a local environment on a hosted runner.
 
     Raises:
         Integrity, RepositoryTrouble: the pin, see `pins.committed`; its bundle, see `store.fetch`.
@@ -113,6 +116,7 @@ def run(root: Path, environment: str, *, rehearse: bool = False) -> Deployed:
         DeploymentFailed: it did not pass; the previous release runs again.
     """
     release = pins.committed(root, environment).release
+    rehearse = rehearse or (_local(root, environment) and os.environ.get("RUNNER_ENVIRONMENT") == HOSTED)
     folder = store.fetch(release.model.bundle_id, root, release.id) if release else None
     with processes.locked(terraform.folder(root, environment) / "deploying", f"a deployment of {environment}"):
         terraform.init(root, environment)
@@ -196,8 +200,12 @@ def _dead(root: Path, environment: str) -> list[str]:
     """Name the resource to replace when Terraform believes in a supervisor that has died."""
     run_folder = terraform.folder(root, environment) / "run"
     applied = bool(terraform.outputs(root, environment).get("url"))
-    local = '/modules/service/local"' in (root / pins.FOLDER / environment / "target.tf").read_text(encoding="utf-8")
-    return [SUPERVISOR] if applied and local and not processes.held(run_folder / "lock") else []
+    return [SUPERVISOR] if applied and _local(root, environment) and not processes.held(run_folder / "lock") else []
+
+
+def _local(root: Path, environment: str) -> bool:
+    target = (root / pins.FOLDER / environment / "target.tf").read_text(encoding="utf-8")
+    return '/modules/service/local"' in target
 
 
 def _record(root: Path, environment: str, release: Release, state: records.State, words: str) -> str:

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -23,6 +24,11 @@ from .. import processes, state
 from ..errors import Conflict, DeploymentFailed, Integrity, MergelineError
 from . import supervisor
 
+# What a server needs of the surroundings of whoever deploys it: no token, and nothing by which a CI runner would find
+# and end it after the job.
+KEPT = re.compile(
+    r"(PATH|HOME|USER|SHELL|LANG|LC_\w+|TZ|TMPDIR|LD_LIBRARY_PATH|VIRTUAL_ENV|(PYTHON|OMP_|SSL_|XDG_|MERGELINE_)\w*)"
+)
 DRAIN_SECONDS = 40.0  # longer than a worker's own: see worker.FINISH_SECONDS
 
 
@@ -61,6 +67,7 @@ def start(folder: Path, host: str, port: int, worker: str = supervisor.WORKER) -
                 [sys.executable, "-m", "mergeline.serve.local", *map(str, arguments)],
                 pass_fds=(listener.fileno(),),
                 start_new_session=True,
+                env={name: value for name, value in os.environ.items() if KEPT.fullmatch(name)},
                 cwd="/",
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -42,6 +42,8 @@ def convert(pipeline: Any, signature: Signature) -> bytes:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # skl2onnx's own deprecations; the parity proof is what counts
         made = convert_sklearn(placed, "model", inputs, options={id(placed): options} if options else None)
+    # skl2onnx lists them in the order of a set: another one in each process.
+    made.opset_import.sort(key=lambda opset: opset.domain)
     return bytes(made.SerializeToString(deterministic=True))
 
 
