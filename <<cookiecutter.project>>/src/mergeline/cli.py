@@ -136,11 +136,16 @@ def keep(
 
 
 @app.command(rich_help_panel=JUDGE)
-def track() -> None:
+def track(
+    register: Annotated[bool, typer.Option(help="Also make its model a version in the registry.")] = False,
+    aliases: Annotated[
+        bool, typer.Option("--aliases", help="Only register the releases and set their aliases from the pins.")
+    ] = False,
+) -> None:
     """Write the finished training to MLflow, once per bundle."""
     from . import track as room
 
-    out.print(room.run(_root()))
+    out.print(room.aliases(_root()) if aliases else room.run(_root(), register=register), highlight=False)
 
 
 @release_app.command("build")
