@@ -145,7 +145,14 @@ def track(
     """Write the finished training to MLflow, once per bundle."""
     from . import track as room
 
-    out.print(room.aliases(_root()) if aliases else room.run(_root(), register=register), highlight=False)
+    root = _root()
+    if not aliases:
+        out.print(room.run(root, register=register), markup=False, highlight=False)
+        return
+    from .release import manifest, pins
+
+    pinned = {name: manifest.read_pin(root / pins.path(name)).release for name in pins.environments(root)}
+    out.print(room.aliases(root, pinned), markup=False, highlight=False)
 
 
 @release_app.command("build")

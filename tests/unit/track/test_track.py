@@ -3,9 +3,14 @@
 import http.server
 import json
 import os
+import shutil
+import signal
+import socket
 import subprocess
 import sys
 import threading
+import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,8 +18,9 @@ from typing import Any
 import mlflow
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
-from mergeline import bundle, track
+from mergeline import bundle, cli, track
 from mergeline.errors import Integrity, RepositoryTrouble
 from mergeline.release import manifest
 from tests.unit import bundles
@@ -47,12 +53,6 @@ def release_of(root: Path) -> manifest.Release:
     )
     fields = {name: getattr(identity, name) for name in identity.__struct_fields__}
     return manifest.Release(id=manifest.identify(identity), created="2013-07-01T00:00:00Z", **fields)
-
-
-def pin(root: Path, environment: str, release: manifest.Release | None) -> None:
-    folder = root / "infra/environments" / environment
-    folder.mkdir(parents=True, exist_ok=True)
-    manifest.write(folder / "pin.json", manifest.Pin(release=release))
 
 
 def aliases(root: Path) -> dict[str, str]:
@@ -274,35 +274,94 @@ def test_a_release_is_a_version_that_names_it(root: Path) -> None:
 def test_aliases_follow_the_pins_and_move_back_with_them(root: Path) -> None:
     track.run(root)
     first = release_of(root)
-    pin(root, "staging", first)
-    pin(root, "production", None)
-    track.aliases(root)
+    track.aliases(root, {"staging": first, "production": None})
     assert aliases(root) == {"staging": "1"}
 
+    shutil.rmtree(root / "bundle")
     bundles.make(root / "bundle", seed=8)
     track.run(root)
-    pin(root, "staging", release_of(root))
-    pin(root, "production", first)
-    track.aliases(root)
+    track.aliases(root, {"staging": release_of(root), "production": first})
     assert aliases(root) == {"staging": "2", "production": "1"}
 
-    pin(root, "staging", None)
     client(root).set_registered_model_alias("flight-delays", "production", "2")
-    said = track.aliases(root)
+    said = track.aliases(root, {"staging": None, "production": first})
     assert aliases(root) == {"production": "1"}
-    assert said.splitlines()[-1] == "staging: nothing is pinned"
+    assert said.splitlines()[0] == "staging: nothing is pinned"
 
 
 def test_aliases_name_a_release_that_was_never_tracked(root: Path) -> None:
-    pin(root, "staging", release_of(root))
-
-    assert "was never tracked here" in track.aliases(root)
+    assert "was never tracked here" in track.aliases(root, {"staging": release_of(root)})
 
 
-def test_aliases_refuse_a_pin_that_was_edited(root: Path) -> None:
-    pin(root, "staging", release_of(root))
+def test_the_command_sets_aliases_from_the_pins_and_refuses_one_that_was_edited(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(root)
+    (root / "src").symlink_to(Path(track.__file__).parents[2])
+    release = release_of(root)
     path = root / "infra/environments/staging/pin.json"
-    path.write_text(path.read_text().replace('"rows": 53', '"rows": 54'))
+    path.parent.mkdir(parents=True)
+    manifest.write(path, manifest.Pin(release=release))
+    track.run(root)
 
-    with pytest.raises(Integrity, match="staging"):
-        track.aliases(root)
+    done = CliRunner().invoke(cli.app, ["track", "--aliases"])
+    assert done.stdout == f"staging: version 1 of flight-delays, release {release.id[:12]}\n"
+
+    path.write_text(path.read_text().replace('"rows": 53', '"rows": 54'))
+    assert isinstance(CliRunner().invoke(cli.app, ["track", "--aliases"]).exception, Integrity)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[str]:
+    """A real `mlflow server`, stopped with all its workers."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--backend-store-uri", f"sqlite:///{tmp_path / 'server.db'}"]
+    command += ["--artifacts-destination", str(tmp_path / "kept")]
+    log = (tmp_path / "server.log").open("wb")
+    running = subprocess.Popen(
+        command, cwd=tmp_path, stdout=log, stderr=log, start_new_session=True, env={**os.environ, "DO_NOT_TRACK": "1"}
+    )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        deadline = time.monotonic() + 120
+        while not answers(f"{url}/health"):
+            assert running.poll() is None, (tmp_path / "server.log").read_text()
+            assert time.monotonic() < deadline, (tmp_path / "server.log").read_text()
+            time.sleep(0.5)
+        yield url
+    finally:
+        os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
+        log.close()
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310 (an address of this test)
+            return bool(response.status == 200)
+    except OSError:
+        return False
+
+
+@pytest.mark.slow
+def test_a_real_server_gets_run_model_version_and_alias(
+    root: Path, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI", "true")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
+
+    first = track.run(root, register=True)
+    second = track.run(root, register=True)
+    track.aliases(root, {"production": release_of(root)})
+
+    assert first.startswith("tracked: ")
+    assert second.startswith("already tracked: ")
+    assert json.loads((root / track.WRITTEN).read_text())["version"] == "1"
+    assert not (root / "mlflow.db").exists()
+    loaded = mlflow.pyfunc.load_model("models:/flight-delays@production")
+    smoke = json.loads((root / "bundle/smoke.json").read_text())["scores"]
+    answered = loaded.predict(pd.DataFrame(bundles.ROWS))
+    assert answered[["probability_in time", "probability_late"]].to_numpy().tolist() == smoke
