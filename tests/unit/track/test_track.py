@@ -119,7 +119,7 @@ def test_a_run_that_broke_off_is_not_taken_for_the_whole(root: Path, monkeypatch
         raise ConnectionError("the server went away")
 
     with monkeypatch.context() as patch:
-        patch.setattr(track.model, "log", break_off)
+        patch.setattr(track, "log", break_off)
         said = track.run(root)
         assert "the server went away" in said
         assert not (root / track.WRITTEN).exists()

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import msgspec
 
-from . import model, plots, results
+from .model import log
+from .plots import figures
 from .registry import aliases, register, version_of
-from .results import Training
+from .results import Training, read
 from .server import ARTIFACTS, find, library, local, nowhere, or_say, uri, where
 
 __all__ = ["aliases", "register", "run"]
@@ -33,7 +34,7 @@ def run(root: Path, *, register: bool = False) -> str:
     """
     written = root / WRITTEN
     written.unlink(missing_ok=True)  # what it says is of an earlier bundle until MLflow answers
-    training = results.read(root)
+    training = read(root)
     if reason := nowhere():
         return f"not tracked: {reason}"
 
@@ -66,9 +67,9 @@ def _run_of(root: Path, training: Training) -> tuple[str, bool]:
         for file in training.files:
             inside = file.relative_to(root).parent
             mlflow.log_artifact(str(file), None if inside == Path() else inside.as_posix())
-        for name, figure in plots.figures(root):
+        for name, figure in figures(root):
             mlflow.log_figure(figure, f"plots/{name}.png")
-        model.log(mlflow, root / "bundle")
+        log(mlflow, root / "bundle")
         mlflow.set_tags({key: value[:LONGEST] for key, value in training.tags.items()})
         # Last, so that only a whole run is ever found by it.
         mlflow.set_tag("bundle_id", training.bundle_id)
