@@ -121,18 +121,22 @@ def test_a_protected_main_gets_a_release_pull_request(project: Hosted) -> None:
     assert "deploy" not in released.jobs
 
 
-def test_an_app_opens_the_release_pull_request_so_that_its_checks_start(project: Hosted) -> None:
+def test_an_app_opens_the_release_pull_request_of_an_image_so_that_its_checks_start(project: Hosted) -> None:
     api = project.api
     api.protect()
     api.may_merge_by_itself = True
     api.tokens["app-token"] = Token("releases[bot]")
 
-    released = project.push(api.commit("main"), variables={"APP_ID": "7"}, secrets={"APP_PRIVATE_KEY": "app-key"})
+    released = project.push(
+        api.commit("main"), variables={"APP_ID": "7", "REGISTRY": "ghcr.io"}, secrets={"APP_PRIVATE_KEY": "app-key"}
+    )
 
     assert released.code == 0, released.printed
     (request,) = api.pulls.values()
     assert request["user"] == "releases[bot]"
     assert request["auto_merge"]
+    pin = json.loads(api.git("show", f"pin/staging:{STAGING}"))
+    assert pin["release"]["image"].startswith("ghcr.io/octo/flight-delays@sha256:")
 
 
 def test_the_schedule_looks_at_what_runs(project: Hosted) -> None:
