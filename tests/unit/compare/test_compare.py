@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from mergeline.bundle import identify
+from mergeline.compare import base
 from tests.projects import small_project
 
 pytestmark = pytest.mark.slow
@@ -93,7 +94,7 @@ def test_a_first_model_is_judged_alone_and_says_so(trained: Project) -> None:
 
 
 def test_a_line_in_features_gives_another_bundle_and_the_base_is_restored_without_training(project: Project) -> None:
-    base = identify(project.root / "bundle")
+    first = identify(project.root / "bundle")
     project.git("switch", "--quiet", "--create", "weather")
     project.use_weather()
     head = project.commit("Use the weather")
@@ -101,10 +102,10 @@ def test_a_line_in_features_gives_another_bundle_and_the_base_is_restored_withou
 
     report = project.compare("--base", "main")
 
-    assert report["base"]["bundle"] == base
+    assert report["base"]["bundle"] == first
     assert report["base"]["stages"] == []
     assert report["candidate"]["commit"] == head
-    assert report["candidate"]["bundle"] == identify(project.root / "bundle") != base
+    assert report["candidate"]["bundle"] == identify(project.root / "bundle") != first
     assert report["judged"]["group"] == "day"
     assert report["judged"]["groups"] == 30
     assert report["code"] == ["src/model/features.py"]
@@ -116,7 +117,7 @@ def test_a_line_in_features_gives_another_bundle_and_the_base_is_restored_withou
 
 
 def test_a_base_without_lock_and_objects_is_trained_by_its_own_code(project: Project) -> None:
-    base = identify(project.root / "bundle")
+    first = identify(project.root / "bundle")
     project.git("rm", "--quiet", "dvc.lock")
     project.commit("No lock yet")
     project.git("switch", "--quiet", "--create", "weather")
@@ -128,8 +129,8 @@ def test_a_base_without_lock_and_objects_is_trained_by_its_own_code(project: Pro
     report = project.compare("--base", "main")
 
     assert "train" in report["base"]["stages"]
-    assert report["base"]["bundle"] == base
-    assert report["candidate"]["bundle"] != base
+    assert report["base"]["bundle"] == first
+    assert report["candidate"]["bundle"] != first
 
 
 def test_a_worse_model_is_stopped_with_the_reason(project: Project) -> None:
@@ -195,14 +196,31 @@ def test_other_packages_alone_need_no_training_of_a_base_that_is_there(project: 
     assert "Both bundles are byte for byte the same." in report["notes"]
 
 
+def test_a_base_whose_objects_are_only_in_the_remote_is_fetched(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{project.tools}{os.pathsep}{os.environ['PATH']}")
+    dvc = [sys.executable, "-m", "dvc"]
+    subprocess.run(
+        [*dvc, "remote", "add", "--local", "--default", "store", str(tmp_path / "store")], cwd=project.root, check=True
+    )
+    subprocess.run([*dvc, "push", "--quiet"], cwd=project.root, check=True)
+    shutil.rmtree(project.root / ".dvc/cache")
+
+    with base.restored(project.root, project.git("rev-parse", "HEAD"), "main") as found:
+        assert (found.ran, found.problem) == ([], None)
+        assert identify(found.root / "bundle") == identify(project.root / "bundle")
+        assert not (found.root / "data/raw.parquet").exists()
+
+
 @pytest.mark.parametrize(
-    ("base", "code", "sentence"),
+    ("rev", "code", "sentence"),
     [("nowhere", 8, "git knows no revision nowhere"), ("--help", 8, "git knows no revision")],
 )
 def test_a_base_that_is_no_revision_is_refused_in_one_line(
-    project: Project, base: str, code: int, sentence: str
+    project: Project, rev: str, code: int, sentence: str
 ) -> None:
-    project.compare(f"--base={base}", expected=code)
+    project.compare(f"--base={rev}", expected=code)
 
     assert sentence in project.said
     assert "Traceback" not in project.said

@@ -35,6 +35,7 @@ PROTECTED = (
     ".dvcignore",
     ".github/",
     "infra/",
+    "Dockerfile",
     "Makefile",
     "pyproject.toml",
     "requirements/",
