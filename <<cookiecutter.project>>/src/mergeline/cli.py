@@ -254,12 +254,16 @@ def plan(
 def deploy(
     environment: Annotated[str, typer.Argument(help="dev, staging or production.")],
     rehearse: Annotated[bool, typer.Option(help="Destroy it after the smoke test: for machines that vanish.")] = False,
+    destroy: Annotated[bool, typer.Option(help="Stop the environment and remove what runs; its pin stays.")] = False,
     json: Json = False,
 ) -> None:
     """Apply the pinned release, test it, and go back to the previous one when it fails."""
     from .release import deploy as room
 
-    _say(room.run(_root(), environment, rehearse=rehearse), json)
+    if destroy:
+        out.print(room.destroy(_root(), environment))
+    else:
+        _say(room.run(_root(), environment, rehearse=rehearse), json)
 
 
 @app.command(rich_help_panel=RUN)

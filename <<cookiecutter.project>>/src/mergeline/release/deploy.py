@@ -141,6 +141,19 @@ def run(root: Path, environment: str, *, rehearse: bool = False) -> Deployed:
     )
 
 
+def destroy(root: Path, environment: str) -> str:
+    """Remove what runs in an environment; its pin stays, so that the next deployment brings it back.
+
+    Raises:
+        Conflict: a deployment of it is under way.
+        DeploymentFailed: Terraform's own error.
+    """
+    with processes.locked(terraform.folder(root, environment) / "deploying", f"a deployment of {environment}"):
+        terraform.init(root, environment)
+        terraform.destroy(root, environment)
+    return f"{environment}: nothing runs any more."
+
+
 def _go_back(root: Path, environment: str, before: dict[str, Any], rehearse: bool) -> str:
     """Put back what ran before a failed deployment; say what runs now."""
     try:
