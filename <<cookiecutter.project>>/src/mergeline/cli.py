@@ -182,6 +182,16 @@ def release_publish(json: Json = False) -> None:
     _say(publish.run(_root()), json)
 
 
+@release_app.command("offer")
+def release_offer(
+    environment: Annotated[str, typer.Argument(help="Where the release runs: dev, staging or production.")],
+) -> None:
+    """Open the pull request that promotes what runs in an environment to the next one of gates.yaml."""
+    from .release import publish
+
+    out.print(publish.offer(_root(), environment))
+
+
 @release_app.command("refused")
 def release_refused() -> None:
     """Say in the one issue why the newest commit has no release."""

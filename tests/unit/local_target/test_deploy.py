@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from mergeline import bundle, processes
-from mergeline.errors import Conflict, DeploymentFailed, Integrity, RepositoryTrouble
-from mergeline.release import build, deploy, ledger, promotion, status, terraform
+from mergeline.errors import Conflict, DeploymentFailed, Integrity, RepositoryTrouble, Usage
+from mergeline.release import build, deploy, ledger, promotion, smoke, status, terraform
 from mergeline.release.manifest import Release
 from mergeline.serve import local
 from tests.local_forge.api import running as serving
@@ -187,6 +187,29 @@ def test_a_release_that_answers_otherwise_is_taken_back_at_once(place: Project, 
         promotion.promote(place.root, "production", release=None, pull_request=False)
 
 
+def test_a_release_that_comes_up_and_fails_its_smoke_test_is_taken_back(
+    place: Project, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = release(place, 1)
+    deploy.run(place.root, "staging")
+    bad = release(place, 2)
+    check = smoke.check
+
+    def strict(url: str, folder: Path, asked: Release, **more: float) -> int:
+        compared = check(url, folder, asked, **more)
+        if asked.id == bad.id:
+            raise DeploymentFailed("an answer is off")
+        return compared
+
+    monkeypatch.setattr(smoke, "check", strict)
+    with pytest.raises(DeploymentFailed, match=f"an answer is off; rolled back, {good.id[:12]} runs again"):
+        deploy.run(place.root, "staging")
+
+    assert version(port) == good.id
+    assert terraform.outputs(place.root, "staging")["release_id"] == good.id
+    assert look(place).word == "rolled back"
+
+
 def test_a_rehearsal_leaves_nothing_running_and_says_so(place: Project, port: int) -> None:
     release(place, 1)
 
@@ -271,3 +294,59 @@ def test_a_failed_deployment_proposes_the_rollback_where_there_is_a_forge(
     assert version(port) == good.id
     assert [pull["head"] for pull in api.pulls.values()] == ["pin/staging"]
     assert [(s["context"], s["state"]) for s in api.statuses] == [("deploy (staging)", "failure")]
+
+
+def test_status_says_when_the_pin_moved_and_nothing_was_deployed_since(place: Project) -> None:
+    release(place, 1)
+    assert look(place).word == "not deployed"
+    deploy.run(place.root, "staging")
+    release(place, 2)
+
+    assert look(place).word == "pending"
+
+
+def test_status_sees_a_foreign_process_on_the_port(place: Project, port: int) -> None:
+    release(place, 1)
+    deploy.run(place.root, "staging")
+    local.stop(terraform.folder(place.root, "staging") / "run")
+
+    with socket.create_server(("127.0.0.1", port)):
+        found = look(place)
+
+    assert found.word == "foreign"
+    assert f"pid {os.getpid()}" in found.detail
+
+
+def test_a_plan_is_one_comment_that_the_next_plan_replaces(
+    place: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    origin = tmp_path / "origin.git"
+    made = release(place, 1)
+    place.git("branch", "feature")
+    subprocess.run(["git", "clone", "--quiet", "--bare", place.root, origin], check=True)
+    with serving("octo/flight-delays", origin) as api:
+        number = api.open("feature")
+        (tmp_path / "event.json").write_text(json.dumps(api.event(number)))
+        for name, value in {
+            "GITHUB_TOKEN": "workflow-token",
+            "GITHUB_REPOSITORY": "octo/flight-delays",
+            "GITHUB_API_URL": api.url,
+            "GITHUB_EVENT_PATH": str(tmp_path / "event.json"),
+        }.items():
+            monkeypatch.setenv(name, value)
+
+        first = deploy.plan(place.root, "staging", comment=True)
+        again = deploy.plan(place.root, "staging", comment=True)
+
+    (comment,) = api.comments
+    assert first.comment == again.comment
+    assert f"Release none → {made.id[:12]}" in comment["body"]
+    assert first.digest[:16] in comment["body"]
+    assert api.wrong == []
+
+
+def test_a_plan_that_no_pull_request_asked_for_has_nowhere_to_be_posted(place: Project) -> None:
+    release(place, 1)
+
+    with pytest.raises(Usage, match="no pull request"):
+        deploy.plan(place.root, "staging", comment=True)
