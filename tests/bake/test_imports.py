@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.stages.graph import imports
+from tests.unit.stages.graph import imports, needs
 from tools.bake import TEMPLATE
 
 SOURCE = TEMPLATE / "<<cookiecutter.project>>" / "src"
@@ -76,3 +76,23 @@ def test_your_part_imports_nothing_of_the_loop() -> None:
 @pytest.mark.parametrize("path", FILES, ids=module)
 def test_nothing_that_is_shipped_imports_from_tests(path: Path) -> None:
     assert not [name for name in imports(SOURCE, path.relative_to(SOURCE).as_posix()) if name.startswith("tests")]
+
+
+def test_no_rooms_know_each_other_in_a_circle() -> None:
+    rooms: dict[str, set[str]] = {}
+    for path in FILES:
+        rooms.setdefault(room(module(path)) or "", set()).update(rooms_that(path))
+
+    TopologicalSorter(rooms).prepare()
+
+
+@pytest.mark.parametrize("part", sorted(SOURCE.glob("mergeline/serve/*.py")), ids=module)
+def test_the_server_needs_no_training_package(part: Path) -> None:
+    training = {"sklearn", "pandas", "polars", "mlflow", "skl2onnx", "onnx", "scipy", "dvc", "pandera", "plotly"}
+
+    for path in needs(SOURCE, module(part)):
+        assert not {name.partition(".")[0] for name in imports(SOURCE, path)} & training, path
+
+
+def test_your_part_is_short() -> None:
+    assert sum(len(path.read_text(encoding="utf-8").splitlines()) for path in SOURCE.glob("model/*.py")) < 300

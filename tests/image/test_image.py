@@ -10,6 +10,8 @@ from mergeline import bundle as bundles
 from tests.image.conftest import Container, Image
 from tests.unit.serve.made import made_rows
 
+pytestmark = pytest.mark.slow
+
 Run = Callable[..., Container]
 TRAINING = ("sklearn", "pandas", "polars", "mlflow", "dvc", "onnx", "skl2onnx", "scipy", "pyarrow", "pytest", "pip")
 

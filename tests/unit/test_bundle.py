@@ -7,9 +7,9 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+
 from mergeline import bundle
 from mergeline.errors import BadData, Integrity
-
 from tests.unit import bundles
 
 

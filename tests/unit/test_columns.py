@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from polars.datatypes import DataTypeClass
+
 from mergeline import columns, frames
 from mergeline.columns import MISSING, Kind
 from mergeline.errors import BadData
-from polars.datatypes import DataTypeClass
 
 NEW_YORK = timezone(timedelta(hours=-4))
 

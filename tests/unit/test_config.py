@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from mergeline import config
 from mergeline.errors import BadSettings
 

@@ -4,10 +4,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from sklearn import metrics as reference
+
 from mergeline import metrics
 from mergeline.errors import BadSettings, DegenerateRows
 from mergeline.metrics import ALL, known, measure
-from sklearn import metrics as reference
 
 ROWS = 120
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from mergeline import objects
 from mergeline.errors import Integrity, RepositoryTrouble
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from mergeline.errors import DegenerateRows
 from mergeline.metrics import mean, measure
 from mergeline.statistics import Estimate, codes, difference, estimate

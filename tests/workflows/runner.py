@@ -41,6 +41,7 @@ def act(
     token: str = "workflow-token",  # noqa: S107 - known to the local forge alone
     variables: Mapping[str, str] | None = None,
     secrets: Mapping[str, str] | None = None,
+    cache: Path | None = None,
 ) -> Run:
     """Run one workflow file.
 
@@ -54,6 +55,7 @@ def act(
         token: the workflow's own; a fork's may only read.
         variables: the repository's variables.
         secrets: the repository's secrets; a fork's run has none.
+        cache: a DVC cache that runs share; none is what a hosted runner has.
     """
     program = need("act")
     artifacts = home / "artifacts"
@@ -71,6 +73,8 @@ def act(
         "STUBS": str(STUBS),
         "MERGELINE_STATE": os.environ.get("MERGELINE_STATE", str(home / "state")),
         "PYTHONDONTWRITEBYTECODE": "1",
+        "RUNNER_ENVIRONMENT": "github-hosted",
+        **({"TEST_CACHE": str(cache)} if cache else {}),
     }
     arguments = [
         str(program), event_name, "-C", str(repository), "-W", str(repository / ".github" / "workflows" / workflow),

@@ -1,14 +1,11 @@
 """The tooling itself: that a run of `act` here shows what a run on GitHub would."""
 
-from collections.abc import Callable
 from pathlib import Path
 
-from tests.local_forge.api import GitHubAPI, Token
-from tests.workflows.conftest import git
+from tests.local_forge.api import Token
+from tests.workflows.conftest import Make, git
 from tests.workflows.runner import act
 from tests.workflows.test_static import FACTS
-
-Make = Callable[[dict[str, str]], tuple[GitHubAPI, Path]]
 
 PUSHES = f"""
 name: pushes

@@ -1,12 +1,16 @@
 """What a run cannot show, because `act` ignores it: permissions, pins, filters, concurrency, names of jobs."""
 
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+
+from tests.tools import need
 
 GITHUB = Path(__file__).resolve().parents[2] / "<<cookiecutter.project>>" / ".github"
 WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
@@ -156,3 +160,29 @@ def test_releases_and_deployments_start_where_they_should() -> None:
     assert deploy["push"]["branches"] == ["main"]
     assert "workflow_call" in deploy
     assert deploy["schedule"]
+
+
+@pytest.fixture(scope="module")
+def checked_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The .github folder where it belongs: at the top of a repository."""
+    folder = tmp_path_factory.mktemp("lint")
+    subprocess.run(["git", "init", "--quiet", folder], check=True)
+    shutil.copytree(GITHUB, folder / ".github")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"), [("actionlint", []), ("zizmor", ["--offline", "."])], ids=["actionlint", "zizmor"]
+)
+def test_the_linters_have_nothing_to_say(checked_out: Path, tool: str, arguments: list[str]) -> None:
+    done = subprocess.run([need(tool), *arguments], cwd=checked_out, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_an_exception_from_a_linter_says_why() -> None:
+    for line in "\n".join(path.read_text() for path in FILES).splitlines():
+        if "zizmor: ignore" in line:
+            assert re.search(r"ignore\[[\w-]+\] \w+", line), line
+    rules = (GITHUB / "zizmor.yml").read_text()
+    assert rules.count("disable: true") == len(re.findall(r"^    #.*\n(?!    #)", rules, re.M))

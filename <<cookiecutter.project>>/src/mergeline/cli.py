@@ -182,6 +182,16 @@ def release_publish(json: Json = False) -> None:
     _say(publish.run(_root()), json)
 
 
+@release_app.command("offer")
+def release_offer(
+    environment: Annotated[str, typer.Argument(help="Where the release runs: dev, staging or production.")],
+) -> None:
+    """Open the pull request that promotes what runs in an environment to the next one of gates.yaml."""
+    from .release import publish
+
+    out.print(publish.offer(_root(), environment))
+
+
 @release_app.command("refused")
 def release_refused() -> None:
     """Say in the one issue why the newest commit has no release."""
@@ -254,7 +264,7 @@ def plan(
 def deploy(
     environment: Annotated[str, typer.Argument(help="dev, staging or production.")],
     rehearse: Annotated[bool, typer.Option(help="Destroy it after the smoke test: for machines that vanish.")] = False,
-    destroy: Annotated[bool, typer.Option(help="Stop the environment and remove what runs; its pin stays.")] = False,
+    destroy: Annotated[bool, typer.Option("--destroy", help="Stop and remove what runs there; the pin stays.")] = False,
     json: Json = False,
 ) -> None:
     """Apply the pinned release, test it, and go back to the previous one when it fails."""

@@ -9,12 +9,13 @@ import numpy as np
 import onnx
 import polars as pl
 import pytest
+from onnx import TensorProto, helper
+
 from mergeline import bundle
 from mergeline.bundle import Bundle, Column, Signature, Smoke
 from mergeline.compare.judge import Names
 from mergeline.compare.report import Difference, GateRow, Judged, MetricRow, Report, Side, Slices
 from mergeline.statistics import Estimate
-from onnx import TensorProto, helper
 
 FEATURES = "NUMERIC = {columns!r}\nCATEGORICAL = ()\n\n\ndef features(raw):\n    return {{name: raw[name] for name in NUMERIC}}\n"
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 import pytest
+
 from mergeline.compare import comment, report
 from mergeline.compare.report import Report
 from mergeline.errors import BadSettings, ForgeTrouble, GateFailed, Integrity, Usage
-
 from tests.unit.compare.conftest import make_report, metric_row
 
 HEAD, BASE = "e" * 40, "b" * 40

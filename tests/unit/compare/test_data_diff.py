@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from mergeline.compare import data_diff
 
 PIPELINE = "stages: {ingest: {cmd: x, outs: [data/raw.parquet]}}\n"

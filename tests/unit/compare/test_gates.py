@@ -3,13 +3,13 @@ from typing import Any
 
 import msgspec
 import pytest
+
 from mergeline import config
 from mergeline.compare import gates
 from mergeline.config import Gates
 from mergeline.errors import BadSettings, Integrity
 from mergeline.metrics import ALL
 from mergeline.statistics import Estimate
-
 from tests.unit.compare.conftest import make_report, metric_row
 
 

@@ -5,10 +5,10 @@ from typing import Any
 import msgspec
 import pytest
 from markdown_it import MarkdownIt
+
 from mergeline.compare import markdown, words
 from mergeline.compare.markdown import forest
 from mergeline.compare.report import Change, GateRow, Report, SliceRow, Slices
-
 from tests.unit.compare.conftest import make_report, metric_row
 
 EVIL = (
@@ -252,3 +252,19 @@ def test_how_to_reproduce_names_the_commit_that_was_judged() -> None:
 
     assert f"git checkout {'c' * 40}" in text
     assert f"model compare --base {'b' * 40}" in text
+
+
+def test_intervals_and_their_drawings_stay_on_one_line() -> None:
+    (row,) = [line for line in markdown.render(make_report()).splitlines() if line.startswith("| **roc_auc**")]
+
+    cells = [cell.strip(" ") for cell in row.strip("|").split("|")]
+
+    assert cells[4] == "+0.012\u00a0to\u00a0+0.052"
+    assert " " not in cells[5]
+
+
+def test_metrics_without_a_gate_are_folded_away() -> None:
+    text = markdown.render(make_report(metrics=[metric_row(), metric_row("f1", matters=None)]))
+
+    assert "<summary>1 metric without a gate</summary>" in text
+    assert text.index("roc_auc") < text.index("<details>") < text.index("| f1 |")

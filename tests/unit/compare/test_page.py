@@ -1,8 +1,7 @@
 import re
 
 from mergeline.compare import page
-from mergeline.compare.report import Curve, Point
-
+from mergeline.compare.report import Curve, Importance, Point
 from tests.unit.compare.conftest import make_report
 from tests.unit.compare.test_markdown import poisoned
 
@@ -47,3 +46,24 @@ def test_the_page_of_a_first_model_has_no_base() -> None:
 
 def test_the_page_stays_small() -> None:
     assert len(page.render(make_report(curves=[ROC] * 3))) < 200_000
+
+
+def test_a_curve_without_a_base_is_drawn_alone() -> None:
+    alone = Curve(title="ROC", x="false", y="true", base=[], candidate=ROC.candidate)
+
+    html = page.render(make_report(base=None, word=None, curves=[alone]))
+
+    assert html.count("<polyline") == 1
+
+
+def test_features_of_either_model_are_listed_with_a_bar_each() -> None:
+    rows = [
+        Importance(feature="hour", base=0.2, candidate=0.1),
+        Importance(feature="<b>wind", base=None, candidate=0.3),
+        Importance(feature="noise", base=-0.01, candidate=None),
+    ]
+
+    html = page.render(make_report(importance=rows))
+
+    assert html.count('rx="2"') == 3
+    assert "&lt;b&gt;wind" in html

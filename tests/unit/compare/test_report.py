@@ -2,10 +2,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
+
 from mergeline.compare import report
 from mergeline.compare.report import OtherSchema
 from mergeline.errors import Integrity
-
 from tests.unit.compare.conftest import make_report
 
 

@@ -2,6 +2,7 @@ from collections.abc import Callable
 
 import numpy as np
 import polars as pl
+
 from mergeline.bundle import Bundle
 from mergeline.compare import judge, slices
 from mergeline.compare.judge import Names, Unit

@@ -3,9 +3,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from mergeline.release import terraform
 from mergeline.serve import local
-
 from tests.tools import need
 from tests.unit.project import NAME, Project
 

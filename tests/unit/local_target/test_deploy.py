@@ -1,21 +1,25 @@
 """Deployments of real releases on this machine: real Terraform, real supervisor, real server."""
 
+import http.client
 import json
 import os
 import signal
 import socket
+import subprocess
 import threading
 import time
 import urllib.request
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+
 from mergeline import bundle, processes
-from mergeline.errors import Conflict, DeploymentFailed, Integrity, RepositoryTrouble
-from mergeline.release import build, deploy, ledger, promotion, status, terraform
+from mergeline.errors import Conflict, DeploymentFailed, Integrity, RepositoryTrouble, Usage
+from mergeline.release import build, deploy, ledger, promotion, smoke, status, terraform
 from mergeline.release.manifest import Release
 from mergeline.serve import local
-
+from tests.local_forge.api import running as serving
 from tests.unit.project import Project
 
 pytestmark = pytest.mark.slow
@@ -89,14 +93,19 @@ def test_a_switch_under_load_fails_no_request_and_can_be_taken_back(place: Proje
     failures: list[Exception] = []
     over = threading.Event()
 
-    def load() -> None:
+    def load(kept: bool) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
         while not over.is_set():
             try:
-                seen.append(version(port))
+                connection.request("GET", "/version")
+                seen.append(json.loads(connection.getresponse().read())["release"])
             except Exception as error:
                 failures.append(error)
+            if not kept:
+                connection.close()
+        connection.close()
 
-    clients = [threading.Thread(target=load) for _ in range(3)]
+    clients = [threading.Thread(target=load, args=(kept,)) for kept in (True, True, False)]
     for client in clients:
         client.start()
     try:
@@ -178,6 +187,29 @@ def test_a_release_that_answers_otherwise_is_taken_back_at_once(place: Project, 
         promotion.promote(place.root, "production", release=None, pull_request=False)
 
 
+def test_a_release_that_comes_up_and_fails_its_smoke_test_is_taken_back(
+    place: Project, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = release(place, 1)
+    deploy.run(place.root, "staging")
+    bad = release(place, 2)
+    check = smoke.check
+
+    def strict(url: str, folder: Path, asked: Release, **more: float) -> int:
+        compared = check(url, folder, asked, **more)
+        if asked.id == bad.id:
+            raise DeploymentFailed("an answer is off")
+        return compared
+
+    monkeypatch.setattr(smoke, "check", strict)
+    with pytest.raises(DeploymentFailed, match=f"an answer is off; rolled back, {good.id[:12]} runs again"):
+        deploy.run(place.root, "staging")
+
+    assert version(port) == good.id
+    assert terraform.outputs(place.root, "staging")["release_id"] == good.id
+    assert look(place).word == "rolled back"
+
+
 def test_a_rehearsal_leaves_nothing_running_and_says_so(place: Project, port: int) -> None:
     release(place, 1)
 
@@ -195,7 +227,7 @@ def test_destroy_leaves_no_process_and_no_file(place: Project) -> None:
     deploy.run(place.root, "staging")
     everybody = [int(str(running(place)["pid"])), *[w["pid"] for w in running(place)["workers"]]]  # type: ignore[attr-defined]
 
-    terraform.destroy(place.root, "staging")
+    deploy.destroy(place.root, "staging")
 
     assert not any(processes.command_of(pid) for pid in everybody)
     assert not (terraform.folder(place.root, "staging") / "run").exists()
@@ -240,3 +272,81 @@ def test_equal_changes_have_equal_digests(place: Project) -> None:
 
     assert one.digest == again.digest
     assert deploy.plan(place.root, "staging").digest != one.digest
+
+
+def test_a_failed_deployment_proposes_the_rollback_where_there_is_a_forge(
+    place: Project, port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = release(place, 1)
+    deploy.run(place.root, "staging")
+    break_answers(place)
+    origin = tmp_path / "origin.git"
+    subprocess.run(["git", "clone", "--quiet", "--bare", place.root, origin], check=True)
+    place.git("remote", "add", "origin", str(origin))
+    with serving("octo/flight-delays", origin) as api:
+        monkeypatch.setenv("GITHUB_TOKEN", "workflow-token")
+        monkeypatch.setenv("GITHUB_REPOSITORY", "octo/flight-delays")
+        monkeypatch.setenv("GITHUB_API_URL", api.url)
+
+        with pytest.raises(DeploymentFailed, match="pull request #"):
+            deploy.run(place.root, "staging")
+
+    assert version(port) == good.id
+    assert [pull["head"] for pull in api.pulls.values()] == ["pin/staging"]
+    assert [(s["context"], s["state"]) for s in api.statuses] == [("deploy (staging)", "failure")]
+
+
+def test_status_says_when_the_pin_moved_and_nothing_was_deployed_since(place: Project) -> None:
+    release(place, 1)
+    assert look(place).word == "not deployed"
+    deploy.run(place.root, "staging")
+    release(place, 2)
+
+    assert look(place).word == "pending"
+
+
+def test_status_sees_a_foreign_process_on_the_port(place: Project, port: int) -> None:
+    release(place, 1)
+    deploy.run(place.root, "staging")
+    local.stop(terraform.folder(place.root, "staging") / "run")
+
+    with socket.create_server(("127.0.0.1", port)):
+        found = look(place)
+
+    assert found.word == "foreign"
+    assert f"pid {os.getpid()}" in found.detail
+
+
+def test_a_plan_is_one_comment_that_the_next_plan_replaces(
+    place: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    origin = tmp_path / "origin.git"
+    made = release(place, 1)
+    place.git("branch", "feature")
+    subprocess.run(["git", "clone", "--quiet", "--bare", place.root, origin], check=True)
+    with serving("octo/flight-delays", origin) as api:
+        number = api.open("feature")
+        (tmp_path / "event.json").write_text(json.dumps(api.event(number)))
+        for name, value in {
+            "GITHUB_TOKEN": "workflow-token",
+            "GITHUB_REPOSITORY": "octo/flight-delays",
+            "GITHUB_API_URL": api.url,
+            "GITHUB_EVENT_PATH": str(tmp_path / "event.json"),
+        }.items():
+            monkeypatch.setenv(name, value)
+
+        first = deploy.plan(place.root, "staging", comment=True)
+        again = deploy.plan(place.root, "staging", comment=True)
+
+    (comment,) = api.comments
+    assert first.comment == again.comment
+    assert f"Release none → {made.id[:12]}" in comment["body"]
+    assert first.digest[:16] in comment["body"]
+    assert api.wrong == []
+
+
+def test_a_plan_that_no_pull_request_asked_for_has_nowhere_to_be_posted(place: Project) -> None:
+    release(place, 1)
+
+    with pytest.raises(Usage, match="no pull request"):
+        deploy.plan(place.root, "staging", comment=True)

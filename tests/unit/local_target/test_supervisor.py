@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from mergeline import processes
 from mergeline.errors import Conflict, DeploymentFailed, Integrity
 from mergeline.serve import local
@@ -194,3 +195,30 @@ def test_gives_the_worker_its_environment_and_its_secrets(folder: Path, port: in
     switch(folder, A, bundle(tmp_path / "bundles", "1"), secrets={"GREETING": str(tmp_path / "greeting")})
 
     assert ask(port)[1] == "hello"
+
+
+def test_a_worker_gets_none_of_the_deployers_tokens(
+    folder: Path, port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_TOKEN", "a secret")
+    monkeypatch.setenv("RUNNER_TRACKING_ID", "a runner ends what carries it")
+    local.start(folder, "127.0.0.1", port, "fake_worker")
+    switch(folder, A, bundle(tmp_path / "bundles", "1"))
+
+    for pid in (local.read_state(folder)["pid"], *pids(folder)):
+        told = Path(f"/proc/{pid}/environ").read_bytes()
+        assert b"PATH=" in told
+        assert b"a secret" not in told
+        assert b"RUNNER_TRACKING_ID" not in told
+
+
+def test_a_worker_that_keeps_dying_is_started_less_and_less_often(folder: Path, port: int, tmp_path: Path) -> None:
+    found = bundle(tmp_path / "bundles", "1")
+    local.start(folder, "127.0.0.1", port, "fake_worker")
+    switch(folder, A, found)
+    (tmp_path / "bundles" / found / "refuses").touch()
+
+    os.kill(pids(folder)[0], signal.SIGKILL)
+    time.sleep(2.5)
+
+    assert 3 <= local.read_state(folder)["restarts"] <= 5

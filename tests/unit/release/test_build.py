@@ -2,10 +2,10 @@ import json
 from pathlib import Path
 
 import pytest
+
 from mergeline import bundle, store
 from mergeline.errors import Integrity, RepositoryTrouble
 from mergeline.release import build, manifest, promotion
-
 from tests.unit.project import Project
 
 

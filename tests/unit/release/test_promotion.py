@@ -7,12 +7,12 @@ import time
 from pathlib import Path
 
 import pytest
+
 from mergeline import processes
 from mergeline.errors import Conflict, Integrity, RepositoryTrouble, Usage
-from mergeline.release import build, ledger, pins, promotion, records
+from mergeline.release import build, commits, ledger, pins, promotion, records
 from mergeline.release.manifest import Release
 from mergeline.release.records import Deployment, State
-
 from tests.unit.project import Project
 
 
@@ -126,7 +126,7 @@ def test_refuses_a_release_that_failed_there_before(project: Project) -> None:
 def test_refuses_an_unknown_environment_and_names_the_known(project: Project) -> None:
     release(project, 4)
 
-    with pytest.raises(Usage, match="dev, production, staging"):
+    with pytest.raises(Usage, match="dev, staging, production"):
         promote(project, "test")
 
 
@@ -237,14 +237,14 @@ def test_a_commit_that_came_in_between_is_a_conflict_and_nothing_moved(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     release(project, 4)
-    make = promotion._commit
+    make = commits.make
 
     def slow(*arguments: object) -> str:
         made = make(*arguments)  # type: ignore[arg-type]
         project.git("commit", "--quiet", "--allow-empty", "--message", "Another")
         return made
 
-    monkeypatch.setattr(promotion, "_commit", slow)
+    monkeypatch.setattr(commits, "make", slow)
     with pytest.raises(Conflict, match="came in between"):
         promote(project, "staging")
 
@@ -252,14 +252,14 @@ def test_a_commit_that_came_in_between_is_a_conflict_and_nothing_moved(
     assert project.git("log", "-1", "--format=%s") == "Another"
 
 
-@pytest.mark.parametrize("step", ["_commit", "_write", "git"])
+@pytest.mark.parametrize("step", ["make", "place", "git"])
 def test_an_interrupted_promotion_leaves_the_old_pin_or_the_new_one(project: Project, step: str) -> None:
     built = release(project, 4)
     code = f"""
 import os, signal
 from pathlib import Path
 from mergeline import repo
-from mergeline.release import promotion
+from mergeline.release import commits, promotion
 def die(*_, **__): os.kill(os.getpid(), signal.SIGKILL)
 git = repo.git
 def until_reset(cwd, *words, **more):
@@ -267,7 +267,7 @@ def until_reset(cwd, *words, **more):
 if "{step}" == "git":
     repo.git = until_reset
 else:
-    promotion.{step} = die
+    commits.{step} = die
 promotion.promote(Path({str(project.root)!r}), "staging", release=None, pull_request=False)
 """
     done = subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(project.root / "src")})

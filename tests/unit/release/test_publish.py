@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mergeline.errors import RepositoryTrouble, Usage
-from mergeline.release import build, promotion, publish
+from mergeline.release import build, promotion, publish, records
 from tests.local_forge.api import GitHubAPI, Token, running
 from tests.unit.project import Project
 
@@ -201,3 +201,27 @@ def test_a_gate_that_fails_on_main_is_one_issue(project: Project, api: GitHubAPI
     (issue,) = api.issues.values()
     assert "roc_auc not_worse: -0.04" in issue["body"]
     assert "\n- b" not in issue["body"]
+
+
+def test_what_runs_in_staging_is_offered_to_production_once(project: Project, api: GitHubAPI) -> None:
+    built = build.run(project.root, image=None).release
+    publish.run(project.root)
+    commit = project.git("rev-parse", "HEAD")
+    record = records.Deployment(
+        environment="staging", release=built.id, state="success", description="runs", created=records.now()
+    )
+    records.write(project.root, commit, record)
+
+    said = publish.offer(project.root, "staging")
+    (request,) = api.pulls.values()
+    assert f"Promote {built.id[:12]} to production" in request["title"]
+    assert f"#{request['number']}" in said
+
+    api.merge(request["number"])
+    project.git("pull", "--quiet", "origin", "main")
+    assert "already" in publish.offer(project.root, "staging")
+
+
+def test_nothing_is_offered_where_nothing_is_pinned_or_nothing_follows(project: Project) -> None:
+    assert "no release" in publish.offer(project.root, "staging")
+    assert "No environment follows" in publish.offer(project.root, "production")

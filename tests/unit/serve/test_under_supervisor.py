@@ -52,6 +52,7 @@ def local(tmp_path: Path) -> Iterator[Local]:
     local.call("stop")
 
 
+@pytest.mark.slow
 def test_forth_and_back_under_load_fails_no_request(local: Local, folder: Path, tmp_path: Path) -> None:
     first, second = "1" * 64, "2" * 64
     other = export(tmp_path / "other", name="other", depth=2)

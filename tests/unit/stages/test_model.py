@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+
 from mergeline import bundle, frames
 from mergeline.errors import BadData, BadSettings, Integrity, NotServable
 
@@ -158,7 +159,17 @@ def test_refuses_a_feature_without_its_raw_column(project: Project) -> None:
             "    from sklearn.preprocessing import FunctionTransformer\n\n"
             "    columns.transformers.append(('size', FunctionTransformer(abs, validate=True), ['distance']))\n"
             + PIPELINE,
-            "step FunctionTransformer does not convert.*Write the function in src/model/features.py",
+            "does not convert to ONNX; suspect step: FunctionTransformer.*Write the function in src/model/features.py",
+        ),
+        (
+            'OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)',
+            'OneHotEncoder(min_frequency=250, handle_unknown="infrequent_if_exist", sparse_output=False)',
+            "does not convert to ONNX; suspect step: OneHotEncoder.*Leave min_frequency",
+        ),
+        (
+            '"passthrough"',
+            "SimpleImputer(add_indicator=True)",
+            "does not run there; suspect step: SimpleImputer.*Leave add_indicator",
         ),
         (
             "        early_stopping=False,",
@@ -166,10 +177,16 @@ def test_refuses_a_feature_without_its_raw_column(project: Project) -> None:
             "disagrees with training on .*, for example 2013-06.*HistGradientBoostingClassifier.*Encode text",
         ),
     ],
-    ids=["does not convert", "does not agree"],
+    ids=["does not convert", "infrequent", "does not run", "does not agree"],
 )
 def test_refuses_a_pipeline_that_cannot_be_served_alike(project: Project, old: str, new: str, said: str) -> None:
     project.edit("src/model/estimator.py", old, new)
+    project.edit("src/model/estimator.py", "import OrdinalEncoder", "import OneHotEncoder, OrdinalEncoder")
+    project.edit(
+        "src/model/estimator.py",
+        "from sklearn.pipeline",
+        "from sklearn.impute import SimpleImputer\nfrom sklearn.pipeline",
+    )
 
     with pytest.raises(NotServable, match=said) as refused:
         project.until("export")

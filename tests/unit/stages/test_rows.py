@@ -4,8 +4,9 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from mergeline.errors import BadData, BadSettings, DegenerateRows
 from polars.testing import assert_frame_equal
+
+from mergeline.errors import BadData, BadSettings, DegenerateRows
 
 from .conftest import Project, flights
 
@@ -33,6 +34,14 @@ def test_csv_and_parquet_give_the_same_raw_rows(project: Project) -> None:
     project.run("ingest")
 
     assert_frame_equal(read(project, "raw"), from_parquet)
+
+
+def test_narrower_numbers_are_widened_to_the_declared_type(project: Project) -> None:
+    project.rows(flights().with_columns(pl.col("seats").cast(pl.Int16), pl.col("temp").cast(pl.Int32)))
+
+    project.run("ingest", "validate")
+
+    assert read(project, "raw").schema == flights().schema
 
 
 def test_a_folder_is_read_in_the_order_of_its_names(project: Project) -> None:
@@ -150,7 +159,7 @@ def test_the_profile_describes_every_column(project: Project) -> None:
     histogram = found["distance"]["histogram"]
     assert sum(histogram["counts"]) == 600
     low = histogram["first"] * histogram["width"]
-    assert low <= flights()["distance"].min() < low + histogram["width"]  # type: ignore[operator]
+    assert low <= flights()["distance"].min() < low + histogram["width"]
 
 
 def test_the_last_days_before_as_of_are_held_out(project: Project) -> None:

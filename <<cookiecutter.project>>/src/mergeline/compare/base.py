@@ -71,12 +71,18 @@ def restored(root: Path, commit: str, rev: str, say: Callable[[str], None] | Non
         try:
             params, gates = config.params(checkout), config.gates(checkout)
         except MergelineError as error:
-            yield Base(commit, checkout, problem=f"its settings cannot be read: {error.args[0]}")
+            yield Base(commit, checkout, problem=f"the base has no model: its settings cannot be read: {error.args[0]}")
             return
         try:
             ran = _restore(root, checkout, rev, params, say)
         except MergelineError as error:
-            yield Base(commit, checkout, params, gates, problem=f"it cannot be built any more: {error.args[0]}")
+            yield Base(
+                commit,
+                checkout,
+                params,
+                gates,
+                problem=f"the base has no model: it cannot be built any more ({error.args[0]})",
+            )
         else:
             yield Base(commit, checkout, params, gates, ran)
 

@@ -20,7 +20,7 @@ from ..errors import BadData, GateFailed, MergelineError
 from ..forge import event
 from ..progress import step
 from . import base as bases
-from . import curves, data_diff, gates, judge, markdown, page, report, slices
+from . import curves, data_diff, gates, importance, judge, markdown, page, report, slices
 from .base import Base
 from .judge import Names
 from .report import Change, Report, Side
@@ -35,6 +35,7 @@ PROTECTED = (
     ".dvcignore",
     ".github/",
     "infra/",
+    "Dockerfile",
     "Makefile",
     "pyproject.toml",
     "requirements/",
@@ -64,7 +65,7 @@ def run(root: Path, *, base: str, summary: bool, open_page: bool, json: bool) ->
     gates.check(own_gates, params.task)
     commit = bases.find(root, base)
     with step("Candidate"):
-        ran = objects.repro(root, say=_say)
+        ran = objects.repro(root, targets=bases.STAGES, say=_say)
     with _base(root, commit, base) as other, step("Verdict"):
         made = build(root, params, own_gates, ran, other, _pull_request())
     folder = root / report.FOLDER
@@ -133,6 +134,7 @@ def build(
         gates=gates.judge(rules, rows, pull_request, level),
         notes=_notes(root, params, judging, scored.judged, theirs is not None and theirs.id == candidate.id),
         curves=curves.run(scored, params.task),
+        importance=importance.run(other.root if other and theirs else None, root),
     )
 
 

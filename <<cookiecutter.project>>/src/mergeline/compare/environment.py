@@ -1,13 +1,13 @@
 """The Python environment that a base is trained in: its own, where its requirements differ from the candidate's."""
 
 import fcntl
+import hashlib
 import os
 import shutil
 import sys
 from pathlib import Path
 
 from .. import repo
-from ..bundle import sha256
 from ..errors import ToolMissing
 
 LOCKED = "requirements/train.txt"
@@ -29,7 +29,7 @@ def python(root: Path, checkout: Path, version: str, *, base_version: str) -> st
     """
     if version == base_version and same(root, checkout):
         return sys.executable
-    folder = home() / f"{sha256(checkout / LOCKED)[:16]}-{base_version}"
+    folder = home() / f"{digest(checkout / LOCKED)[:16]}-{base_version}"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with folder.with_suffix(".lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # two comparisons at once make it once
@@ -41,7 +41,12 @@ def python(root: Path, checkout: Path, version: str, *, base_version: str) -> st
 def same(root: Path, checkout: Path) -> bool:
     """Say whether both checkouts train with the same packages."""
     ours, theirs = root / LOCKED, checkout / LOCKED
-    return not theirs.is_file() or (ours.is_file() and sha256(ours) == sha256(theirs))
+    return not theirs.is_file() or (ours.is_file() and digest(ours) == digest(theirs))
+
+
+def digest(path: Path) -> str:
+    """Give the sha256 of a file in hex."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def home() -> Path:

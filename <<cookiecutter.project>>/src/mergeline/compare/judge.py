@@ -189,8 +189,6 @@ def _aligned(base: Bundle, candidate: Bundle, rows: pl.DataFrame) -> Floats:
         scores = base.scores(frames.raw(rows, _kinds(base)))
     except MergelineError as error:
         raise _CannotTell(f"the base cannot read these rows: {_sentence(error)}") from error
-    except Exception as error:  # the base's own features.py may raise anything
-        raise _CannotTell(f"the base's features.py fails on these rows: {type(error).__name__}: {error}") from error
     return _flat(scores[:, [theirs.classes.index(name) for name in ours.classes]] if ours.classes else scores)
 
 

@@ -13,6 +13,8 @@ LARGEST = 65_000
 """GitHub takes 65,536 characters; the marker and a line on what was cut need some."""
 ROWS = 25
 WIDTH = 21
+FIXED = "\u00a0"
+"""A space at which no browser breaks the line."""
 HEX = re.compile(r"[0-9a-f]{7,64}")
 
 
@@ -34,7 +36,7 @@ def render(report: Report) -> str:
 def plain(text: str) -> str:
     """Give the Markdown for a terminal, which folds nothing away."""
     text = re.sub(r"<details>\n?<summary>(.*?)</summary>", r"**\1**", text)
-    return text.replace("</details>", "").replace("\u2060", "")
+    return text.replace("</details>", "").replace("\u2060", "").replace(FIXED, " ")
 
 
 def _head(report: Report) -> list[str]:
@@ -58,18 +60,34 @@ def _head(report: Report) -> list[str]:
 
 
 def _table(report: Report) -> str:
-    if report.base is None or not any(row.difference for row in report.metrics):
-        lines = ["| metric | candidate | |", "|:--|--:|:--|"]
-        lines += [
-            f"| {_name(row, report)} | {number(row.candidate, row.matters)} | {escape(row.reason or '') if row.candidate is None else ''} |"
-            for row in report.metrics[:ROWS]
+    """Show the metrics that have a gate; where none has, all of them."""
+    return "\n".join(_rows(report, [row for row in report.metrics if row.matters is not None] or report.metrics))
+
+
+def _others(report: Report) -> str:
+    others = [row for row in report.metrics if row.matters is None]
+    if len(others) == len(report.metrics):
+        return ""
+    return _folded(f"{_count(others, 'metric')} without a gate", _rows(report, others) if others else [])
+
+
+def _rows(report: Report, rows: Sequence[MetricRow]) -> list[str]:
+    if report.base is None or not any(row.difference for row in rows):
+        alone = [
+            [
+                _name(row, report),
+                number(row.candidate, row.matters),
+                escape(row.reason or "") if row.candidate is None else "",
+            ]
+            for row in rows[:ROWS]
         ]
-        return "\n".join(lines)
-    lines = [
-        f"| metric | base | candidate | difference | {report.level:.0%} interval | `worse ◂{' ' * 7}▸ better` | verdict |",
+        return ["| metric | candidate | |", "|:--|--:|:--|", *(f"| {' | '.join(cells)} |" for cells in alone)]
+    axis = fixed("worse ◂       ▸ better")
+    return [
+        f"| metric | base | candidate | difference | {report.level:.0%} interval | `{axis}` | verdict |",
         "|:--|--:|--:|--:|:--|:-:|:--|",
+        *(_row(row, report) for row in rows[:ROWS]),
     ]
-    return "\n".join([*lines, *(_row(row, report) for row in report.metrics[:ROWS])])
 
 
 def _row(row: MetricRow, report: Report) -> str:
@@ -77,11 +95,17 @@ def _row(row: MetricRow, report: Report) -> str:
     if row.difference is None:
         return "| " + " | ".join([*cells, NOTHING, escape(row.reason or ""), "", "cannot tell"]) + " |"
     word = (f"**{row.word}**" if row.word in ("better", "worse") else row.word) if row.matters is not None else ""
-    drawn = f"`{forest(row.difference.value, row.difference.interval, row.better, row.matters)}`"
+    drawn = f"`{fixed(forest(row.difference.value, row.difference.interval, row.better, row.matters))}`"
     return (
         "| "
         + " | ".join(
-            [*cells, signed(row.difference.value, row.matters), interval(row.difference, row.matters), drawn, word]
+            [
+                *cells,
+                signed(row.difference.value, row.matters),
+                fixed(interval(row.difference, row.matters)),
+                drawn,
+                word,
+            ]
         )
         + " |"
     )
@@ -90,6 +114,11 @@ def _row(row: MetricRow, report: Report) -> str:
 def _name(row: MetricRow, report: Report) -> str:
     name = escape(row.name)
     return f"**{name}**" if row.name == report.primary else name
+
+
+def fixed(text: str) -> str:
+    """Keep text on one line."""
+    return text.replace(" ", FIXED)
 
 
 def forest(value: float, interval: tuple[float, float], better: str, matters: float | None) -> str:
@@ -192,7 +221,7 @@ def _reproduce(report: Report) -> str:
     return _folded("How to reproduce", lines)
 
 
-PARTS: tuple[Callable[[Report], str], ...] = (_table, _changes, _data, _slices, _gates, _reproduce)
+PARTS: tuple[Callable[[Report], str], ...] = (_table, _changes, _data, _slices, _others, _gates, _reproduce)
 
 
 def _folded(title: str, lines: Sequence[str]) -> str:

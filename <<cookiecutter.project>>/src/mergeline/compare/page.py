@@ -52,6 +52,8 @@ def render(report: Report) -> str:
         unit=words.unit(report.judged),
         lines={row.name: _line(row, row.matters, row.better) for row in report.metrics if row.difference},
         slices=[(row, _slice(row, report)) for row in report.slices.moved],
+        matters=primary.matters if (primary := report.row(report.primary)) else None,
+        longest=max([abs(at or 0) for row in report.importance for at in (row.base, row.candidate)], default=0) or 1.0,
         plots=[_plot(curve) for curve in report.curves if curve.candidate],
         size={"width": WIDTH, "height": HEIGHT, "margin": MARGIN, "long": LONG},
     )

@@ -116,6 +116,14 @@ class GateRow(_Record, frozen=True, kw_only=True):
     text: str
 
 
+class Importance(_Record, frozen=True, kw_only=True):
+    """How much the error rises when a feature is shuffled; null where the model does not have it."""
+
+    feature: str
+    base: float | None
+    candidate: float | None
+
+
 class Point(_Record, frozen=True, kw_only=True):
     """A point of a curve."""
 
@@ -157,6 +165,7 @@ class Report(_Record, frozen=True, kw_only=True):
     gates: list[GateRow] = []
     notes: list[str] = []
     curves: list[Curve] = []
+    importance: list[Importance] = []
 
     def row(self, name: str) -> MetricRow | None:
         """Give one metric's row."""

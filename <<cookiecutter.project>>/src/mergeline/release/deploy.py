@@ -1,6 +1,7 @@
 """Deploy a pinned release: apply, wait, test, and go back at once when it fails. The plan shows it beforehand."""
 
 import hashlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,14 @@ from rich.markdown import Markdown
 from .. import forge, processes, store
 from ..errors import MergelineError, Usage
 from ..forge import event
-from . import ledger, manifest, pins, records, smoke, terraform
+from . import ledger, manifest, pins, promotion, records, smoke, terraform
 from .manifest import Pin, Release
 from .records import Deployment
 from .terraform import Action
 
 SUPERVISOR = "module.service.terraform_data.service"
+HOSTED = "github-hosted"
+"""What a machine says of itself (RUNNER_ENVIRONMENT) that vanishes with the job."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,7 +108,7 @@ def run(root: Path, environment: str, *, rehearse: bool = False) -> Deployed:
     Args:
         root: the project's folder.
         environment: which.
-        rehearse: destroy it afterwards, also when it failed.
+        rehearse: destroy it afterwards, also when it failed; so is always a local environment on a hosted runner.
 
     Raises:
         Integrity, RepositoryTrouble: the pin, see `pins.committed`; its bundle, see `store.fetch`.
@@ -113,6 +116,7 @@ def run(root: Path, environment: str, *, rehearse: bool = False) -> Deployed:
         DeploymentFailed: it did not pass; the previous release runs again.
     """
     release = pins.committed(root, environment).release
+    rehearse = rehearse or (_local(root, environment) and os.environ.get("RUNNER_ENVIRONMENT") == HOSTED)
     folder = store.fetch(release.model.bundle_id, root, release.id) if release else None
     with processes.locked(terraform.folder(root, environment) / "deploying", f"a deployment of {environment}"):
         terraform.init(root, environment)
@@ -125,6 +129,7 @@ def run(root: Path, environment: str, *, rehearse: bool = False) -> Deployed:
             words = _go_back(root, environment, before, rehearse)
             if release is not None:
                 _record(root, environment, release, "failure", f"{error.args[0]}; {words}")
+                words += _propose_rollback(root, environment, error.args[0])
             raise type(error)(f"{environment}: {error.args[0]}; {words}", error.remedy) from error
         if rehearse:
             terraform.destroy(root, environment)
@@ -142,16 +147,18 @@ def run(root: Path, environment: str, *, rehearse: bool = False) -> Deployed:
 
 
 def destroy(root: Path, environment: str) -> str:
-    """Remove what runs in an environment; its pin stays, so that the next deployment brings it back.
+    """Stop and remove what runs there; the pin stays.
 
     Raises:
-        Conflict: a deployment of it is under way.
+        Usage: there is no such environment.
+        Conflict: a deployment is under way.
         DeploymentFailed: Terraform's own error.
     """
+    pins.check(root, environment)
     with processes.locked(terraform.folder(root, environment) / "deploying", f"a deployment of {environment}"):
         terraform.init(root, environment)
         terraform.destroy(root, environment)
-    return f"{environment}: nothing runs any more."
+    return f"{environment}: nothing is left running; `model deploy {environment}` brings it back."
 
 
 def _go_back(root: Path, environment: str, before: dict[str, Any], rehearse: bool) -> str:
@@ -179,12 +186,26 @@ def _go_back(root: Path, environment: str, before: dict[str, Any], rehearse: boo
     return f"rolled back, {previous.id[:12]} runs again"
 
 
+def _propose_rollback(root: Path, environment: str, reason: str) -> str:
+    """Where a forge is connected, open the pull request that makes the pin say what runs; say so."""
+    if forge.connect(root) is None:
+        return ""
+    try:
+        return f"; {promotion.rollback(root, environment, to=None, reason=reason, pull_request=True)}".rstrip(".")
+    except MergelineError as error:
+        return f"; no rollback was proposed: {error.args[0]}"
+
+
 def _dead(root: Path, environment: str) -> list[str]:
     """Name the resource to replace when Terraform believes in a supervisor that has died."""
     run_folder = terraform.folder(root, environment) / "run"
     applied = bool(terraform.outputs(root, environment).get("url"))
-    local = '/modules/service/local"' in (root / pins.FOLDER / environment / "target.tf").read_text(encoding="utf-8")
-    return [SUPERVISOR] if applied and local and not processes.held(run_folder / "lock") else []
+    return [SUPERVISOR] if applied and _local(root, environment) and not processes.held(run_folder / "lock") else []
+
+
+def _local(root: Path, environment: str) -> bool:
+    target = (root / pins.FOLDER / environment / "target.tf").read_text(encoding="utf-8")
+    return '/modules/service/local"' in target
 
 
 def _record(root: Path, environment: str, release: Release, state: records.State, words: str) -> str:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from rich import box
 from rich.table import Table
 
 from .. import forge, repo
@@ -47,23 +48,26 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     note: str | None = None
 
     def table(self) -> Any:
-        """Draw it."""
-        table = Table("environment", "when", "what", "release", "verdict", "pull request", "deployed", "who", "why")
+        """Draw it; the first, empty pins are left out."""
+        table = Table(box=box.SIMPLE_HEAD)
+        for title in ("when", "environment", "what", "release", "deployed"):
+            table.add_column(title, no_wrap=True)
+        table.add_column("")
         for m in self.moves:
-            state = f"{m.last.state}: {m.last.description}" if m.last else ""
-            why = "; ".join(filter(None, (m.reason, m.override and f"override: {m.override}")))
-            who = m.who + (f", approved by {', '.join(m.approved_by)}" if m.approved_by else "")
-            table.add_row(
-                m.environment,
-                m.when,
-                m.action,
-                (m.release or "none")[:12],
-                m.verdict or "",
-                m.pull_request or "",
-                state,
-                who,
-                why,
-            )
+            if m.action == "created":
+                continue
+            said = [
+                m.verdict,
+                m.pull_request and f"trained by {m.pull_request}",
+                m.override and f"override: {m.override}",
+                m.reason,
+                f"by {m.who}",
+                m.approved_by and f"approved by {', '.join(m.approved_by)}",
+                m.last and m.last.state == "failure" and m.last.description,
+            ]
+            state = m.last.state if m.last else ""
+            words = "; ".join(str(text) for text in said if text)
+            table.add_row(m.when[:16], m.environment, m.action, (m.release or "none")[:12], state, words)
         table.caption = self.note
         return table
 
@@ -82,7 +86,7 @@ def run(root: Path, environment: str | None) -> Ledger:
     try:
         connected = forge.connect(root)
         if connected is not None:
-            found = [_asked(connected, m) if i < ASKED else m for i, m in enumerate(found)]
+            found = [_asked(root, connected, m) if i < ASKED else m for i, m in enumerate(found)]
     except ForgeTrouble as trouble:
         note = f"The forge was not asked further: {trouble}"
     return Ledger(moves=found, note=note)
@@ -193,11 +197,20 @@ def _verdict(release: Release, replaced: Release | None) -> str | None:
     return words
 
 
-def _asked(connected: forge.Forge, move: Move) -> Move:
+def _asked(root: Path, connected: forge.Forge, move: Move) -> Move:
     of_forge = records.of_forge(connected, move.commit, move.environment, move.release)
-    request = connected.pull_request_of(move.commit)
+    request = connected.pull_request_of(_merge_of(root, move.commit))
     return msgspec.structs.replace(
         move,
         deployments=[*move.deployments, of_forge] if of_forge else move.deployments,
         approved_by=connected.approvals(request.number) if request else [],
     )
+
+
+def _merge_of(root: Path, commit: str) -> str:
+    """Give the merge that brought a commit to this branch; the commit itself where it was made on it."""
+    on_branch = repo.git(root, "rev-list", "--first-parent", "HEAD").split()
+    if commit in on_branch:
+        return commit
+    merges = repo.git(root, "rev-list", "--ancestry-path", "--first-parent", "--reverse", f"{commit}..HEAD").split()
+    return merges[0] if merges else commit

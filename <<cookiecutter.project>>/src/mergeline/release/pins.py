@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from .. import repo
+from .. import config, repo
 from ..errors import RepositoryTrouble, Usage
 from . import manifest
 from .manifest import Pin, Release
@@ -11,8 +11,10 @@ FOLDER = "infra/environments"
 
 
 def environments(root: Path) -> list[str]:
-    """Give the environments' names, sorted."""
-    return sorted(path.parent.name for path in (root / FOLDER).glob(f"*/{manifest.PIN}"))
+    """Give the environments' names: those that no release has to pass first, then in the order of promotion."""
+    order = config.gates(root).promotion.order
+    names = {path.parent.name for path in (root / FOLDER).glob(f"*/{manifest.PIN}")}
+    return sorted(names - set(order)) + [name for name in order if name in names]
 
 
 def check(root: Path, environment: str) -> None:

@@ -1,22 +1,13 @@
-"""Promotion and rollback: a commit that moves one pin, here or as a pull request.
+"""Promotion and rollback: a commit that moves one pin, here or as a pull request; and when it is refused."""
 
-The commit is made beside the index and the working copy and becomes visible in one step (`git update-ref` with the
-expected old value), so whoever interrupts it leaves the old pin or the new one. The lock file keeps which pin is
-being moved: the next command puts the working copy's file in line with git.
-"""
-
-import os
 import re
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from .. import config, forge, processes, repo, store
-from ..errors import Conflict, ForgeTrouble, RepositoryTrouble, Usage
-from . import ledger, manifest, pins
+from .. import config, forge, objects, repo, store
+from ..errors import Conflict, RepositoryTrouble, Usage
+from . import commits, ledger, manifest, pins, proposal
 from .manifest import Pin, Release
-
-LOCK_FILE = "dvc.lock"
 
 
 def promote(root: Path, environment: str, *, release: str | None, pull_request: bool) -> str:
@@ -34,7 +25,7 @@ def promote(root: Path, environment: str, *, release: str | None, pull_request: 
         Integrity: release or bundle is not what its hashes say.
         Conflict: the release did not run in the environment before, or somebody else moves a pin.
     """
-    with _moving(root) as lock:
+    with commits.moving(root) as lock:
         current = pins.committed(root, environment)
         order = config.gates(root).promotion.order
         before = order[order.index(environment) - 1] if environment in order[1:] else None
@@ -61,7 +52,7 @@ def rollback(root: Path, environment: str, *, to: str | None, reason: str | None
         Usage: no such release was pinned there.
         RepositoryTrouble, Integrity, Conflict: as `promote`.
     """
-    with _moving(root) as lock:
+    with commits.moving(root) as lock:
         current = pins.committed(root, environment)
         known = ledger.releases(root, environment)
         here = current.release.id if current.release else None
@@ -75,35 +66,6 @@ def rollback(root: Path, environment: str, *, to: str | None, reason: str | None
         title = f"Roll {environment} back to {chosen.id[:12]}"
         more = {"Reason": " ".join(reason.split())} if reason else {}
         return _move(root, lock, environment, Pin(release=chosen), title, more, {}, pull_request)
-
-
-class _moving:  # noqa: N801 - reads as what happens: with _moving(root)
-    """Hold the repository's lock; mend first what an interrupted command left."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        folder = Path(repo.git(root, "rev-parse", "--path-format=absolute", "--git-common-dir"))
-        self.held = processes.locked(folder / "mergeline.lock", "a promotion or rollback")
-
-    def __enter__(self) -> int:
-        lock = self.held.__enter__()
-        try:
-            interrupted = os.pread(lock, 4096, 0).decode()
-            if interrupted and (content := repo.show(self.root, "HEAD", interrupted)) is not None:
-                _write(self.root / interrupted, content)
-                repo.git(self.root, "reset", "--quiet", "HEAD", "--", interrupted, *_in_head(self.root, LOCK_FILE))
-            os.ftruncate(lock, 0)
-        except BaseException:
-            self.held.__exit__(None, None, None)
-            raise
-        return lock
-
-    def __exit__(self, *_: object) -> None:
-        self.held.__exit__(None, None, None)
-
-
-def _in_head(root: Path, name: str) -> list[str]:
-    return [name] if repo.show(root, "HEAD", name) is not None else []
 
 
 def _choose(root: Path, environment: str, start: str | None, before: str | None) -> Release:
@@ -161,10 +123,10 @@ def _earlier(root: Path, environment: str, known: Mapping[str, Release], here: s
 
 def _lock(root: Path) -> dict[str, bytes]:
     """Give the dvc.lock of the release when it differs from the committed one: the release alone commits it."""
-    at = root / LOCK_FILE
-    if not at.is_file() or repo.show(root, "HEAD", LOCK_FILE) == (content := at.read_bytes()):
+    at = root / objects.LOCK
+    if not at.is_file() or repo.show(root, "HEAD", objects.LOCK) == (content := at.read_bytes()):
         return {}
-    return {LOCK_FILE: content}
+    return {objects.LOCK: content}
 
 
 def _move(
@@ -185,75 +147,16 @@ def _move(
     message = title + "\n\n" + _trailers(root, environment, release, more)
     head = repo.head(root)
     if pull_request:
-        return _propose(root, environment, head, _commit(root, head, changes, message), title, message)
+        return proposal.propose(root, environment, head, commits.make(root, head, changes, message), title, message)
     try:
         branch = repo.git(root, "symbolic-ref", "--quiet", "--short", "HEAD")
     except RepositoryTrouble:
         raise RepositoryTrouble(
             "HEAD is detached: a commit here would be on no branch", "Check a branch out, or use --pull-request."
         ) from None
-    new = _commit(root, head, changes, message)
-    os.pwrite(lock, at.encode(), 0)
-    try:
-        repo.git(root, "update-ref", "-m", title, "HEAD", new, head)
-    except RepositoryTrouble as error:
-        os.ftruncate(lock, 0)
-        raise Conflict("another commit came in between; the pin is as it was", "Run the command again.") from error
-    _write(root / at, changes[at])
-    repo.git(root, "reset", "--quiet", "HEAD", "--", *changes)
-    os.ftruncate(lock, 0)
+    new = commits.make(root, head, changes, message)
+    commits.advance(root, lock, head, new, title, changes, at)
     return f"{title}: commit {new[:12]} on {branch}. Push it, or run `model deploy {environment}` where it is local."
-
-
-def _commit(root: Path, parent: str, changes: Mapping[str, bytes], message: str) -> str:
-    """Make a commit of `parent` with some files replaced, touching neither index nor working copy."""
-    prefix = repo.git(root, "rev-parse", "--show-prefix")
-    with tempfile.TemporaryDirectory() as temporary:
-        env = {"GIT_INDEX_FILE": f"{temporary}/index"}
-        repo.git(root, "read-tree", parent, env=env)
-        blob, words = Path(temporary) / "blob", Path(temporary) / "message"
-        for at, content in changes.items():
-            blob.write_bytes(content)
-            object_id = repo.git(root, "hash-object", "-w", "--no-filters", blob)
-            repo.git(root, "update-index", "--add", "--cacheinfo", f"100644,{object_id},{prefix}{at}", env=env)
-        tree = repo.git(root, "write-tree", env=env)
-        words.write_text(message, encoding="utf-8")
-        return repo.git(root, "commit-tree", tree, "-p", parent, "-F", words)
-
-
-def _propose(root: Path, environment: str, head: str, new: str, title: str, message: str) -> str:
-    branch = f"pin/{environment}"
-    try:
-        known = repo.git(root, "ls-remote", "origin", f"refs/heads/{branch}", env=forge.credentials()).split("\t")[0]
-    except RepositoryTrouble as error:
-        raise RepositoryTrouble(f"the remote origin does not answer: {error.args[0]}") from error
-    try:
-        lease = f"--force-with-lease=refs/heads/{branch}:{known}"
-        repo.git(root, "push", "--quiet", lease, "origin", f"{new}:refs/heads/{branch}", env=forge.credentials())
-    except RepositoryTrouble as error:
-        raise Conflict(f"the push of {branch} was refused: {error.args[0]}", "Fetch, and run it again.") from error
-    base = _base(root)
-    pushed = f"{title}: pushed {branch} at {new[:12]} (on {head[:12]})"
-    connected = forge.connect(root)
-    if connected is None:
-        return f"{pushed}. No forge is connected (GITHUB_TOKEN): open the pull request to {base} yourself."
-    body = message.split("\n", 2)[2]
-    try:
-        number = connected.open_pull_request(branch, base, title, body)
-    except ForgeTrouble as trouble:
-        server = os.environ.get("GITHUB_SERVER_URL", "https://github.com")
-        link = f"{server}/{connected.repository}/compare/{base}...{branch}?expand=1"
-        return f"{pushed}. The forge did not open the pull request ({trouble}) Open it here: {link}"
-    first = config.gates(root).promotion.order[:1]
-    itself = environment in first and connected.merge_when_green(number)
-    return f"{pushed}, pull request #{number}" + (", which merges when its checks pass." if itself else ".")
-
-
-def _base(root: Path) -> str:
-    try:
-        return repo.git(root, "symbolic-ref", "--short", "refs/remotes/origin/HEAD").removeprefix("origin/")
-    except RepositoryTrouble:
-        return os.environ.get("GITHUB_REF_NAME") or "main"
 
 
 def _trailers(root: Path, environment: str, release: Release, more: Mapping[str, str]) -> str:
@@ -281,9 +184,3 @@ def _trained_by(root: Path, release: Release) -> int | None:
         return None
     found = re.match(r"Merge pull request #(\d+)", subject) or re.search(r"\(#(\d+)\)$", subject)
     return int(found[1]) if found else None
-
-
-def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(content)
-    temporary.replace(path)

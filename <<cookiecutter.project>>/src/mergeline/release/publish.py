@@ -6,6 +6,7 @@ Workflows ask three questions here and read the answers as step outputs: is ther
 
 import os
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import msgspec
 
 from .. import config, forge, repo
 from ..errors import GateFailed, RepositoryTrouble, Usage
-from . import manifest, pins, promotion
+from . import ledger, manifest, pins, promotion
 
 OTHERS = (":!dvc.lock", f":!{pins.FOLDER}/*/{manifest.PIN}")
 """What a release itself changes: pins and the lock need no release of their own."""
@@ -90,6 +91,27 @@ def run(root: Path) -> Published:
         said = f"{branch} has moved on while this release was made: the run of its newest commit releases it."
         return _published(built.id, False, said)
     return _published(built.id, False, promotion.promote(root, first, release=built.id, pull_request=True))
+
+
+def offer(root: Path, environment: str) -> str:
+    """Open, or update, the pull request that promotes what runs in an environment to the one after it.
+
+    Nothing is offered where none follows, where no release is pinned, or where the next environment had that release
+    already: what was rolled back there comes back only by hand.
+
+    Raises:
+        Conflict: the release did not run in `environment`; see `promotion.promote` for the rest.
+    """
+    order = config.gates(root).promotion.order
+    following = dict(pairwise(order)).get(environment)
+    if following is None:
+        return f"No environment follows {environment}: nothing to offer."
+    release = pins.committed(root, environment).release
+    if release is None:
+        return f"{environment} has no release: nothing to offer."
+    if release.id in ledger.releases(root, following):
+        return f"{following} has had release {release.id[:12]} already: nothing to offer."
+    return promotion.promote(root, following, release=release.id, pull_request=True)
 
 
 def refused(root: Path) -> str:

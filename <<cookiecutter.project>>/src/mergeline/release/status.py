@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
+from rich import box
 from rich.table import Table
 
 from .. import processes
@@ -45,7 +46,10 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 
     def table(self) -> Any:
         """Draw it."""
-        table = Table("environment", "state", "pinned", "runs", "where", "")
+        table = Table(box=box.SIMPLE_HEAD)
+        for title in ("environment", "state", "pinned", "runs", "where"):
+            table.add_column(title, no_wrap=True)
+        table.add_column("")
         colours = {
             "running": "green",
             "pending": "yellow",

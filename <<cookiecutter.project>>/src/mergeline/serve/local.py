@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -23,6 +24,11 @@ from .. import processes, state
 from ..errors import Conflict, DeploymentFailed, Integrity, MergelineError
 from . import supervisor
 
+# What a server needs of the surroundings of whoever deploys it: no token, and nothing by which a CI runner would find
+# and end it after the job.
+KEPT = re.compile(
+    r"(PATH|HOME|USER|SHELL|LANG|LC_\w+|TZ|TMPDIR|LD_LIBRARY_PATH|VIRTUAL_ENV|(PYTHON|OMP_|SSL_|XDG_|MERGELINE_)\w*)"
+)
 DRAIN_SECONDS = 40.0  # longer than a worker's own: see worker.FINISH_SECONDS
 
 
@@ -57,18 +63,18 @@ def start(folder: Path, host: str, port: int, worker: str = supervisor.WORKER) -
         arguments = ["run", "--folder", folder, "--fd", listener.fileno(), "--worker", worker]
         with listener, (folder / "log").open("ab") as log:
             # A session and streams of its own: Terraform waits for whoever holds its pipes.
-            child = subprocess.Popen(
+            done = subprocess.run(
                 [sys.executable, "-m", "mergeline.serve.local", *map(str, arguments)],
                 pass_fds=(listener.fileno(),),
                 start_new_session=True,
+                env={name: value for name, value in os.environ.items() if KEPT.fullmatch(name)},
                 cwd="/",
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                check=False,
             )
-        if not _until(lambda: read_state(folder).get("pid") == child.pid or child.poll() is not None, 20):
-            child.kill()
-        if child.poll() is not None:
+        if done.returncode or not _until(lambda: processes.held(folder / "lock") and read_state(folder), 20):
             raise DeploymentFailed(f"the supervisor did not start: {tail(folder)}")
 
 
@@ -165,6 +171,8 @@ def command(arguments: list[str] | None = None) -> None:
     parser.add_argument("--worker", default=supervisor.WORKER, help="the module that serves")
     given = parser.parse_args(arguments)
     if given.verb == "run":
+        if os.fork():
+            os._exit(0)  # whoever started it has no child to wait for
         supervisor.main(given.folder, given.fd, given.worker, ready_seconds(), DRAIN_SECONDS)
         return
     folder = run_folder(given.name, given.environment)

@@ -18,55 +18,22 @@ import os
 import select
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 
 from .. import processes
+from . import children
+from .children import Spec, Worker
 
 WORKER = "mergeline.serve.worker"
 BACKOFF = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 STEADY_SECONDS = 30.0
-LOG_BYTES = 10_000_000
 NOTHING_PINNED = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
     b'{"error": "no release is pinned here"}\n'
 )
-
-
-@dataclass(frozen=True)
-class Spec:
-    """What shall run. `secrets` maps an environment variable to the file that holds its value."""
-
-    generation: str
-    release: str | None
-    bundle: str | None
-    bundle_id: str | None
-    workers: int = 1
-    env: Mapping[str, str] = field(default_factory=dict)
-    secrets: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(eq=False)
-class Worker:
-    """A child process; `ready` is the read end of its pipe until it has said so."""
-
-    process: "subprocess.Popen[bytes]"
-    spec: Spec
-    started: float
-    log_from: int
-    ready: int | None
-    draining_since: float | None = None
-
-    @property
-    def state(self) -> str:
-        """Say where in its life the worker is."""
-        if self.draining_since is not None:
-            return "draining"
-        return "ready" if self.ready is None else "starting"
 
 
 class Supervisor:
@@ -82,7 +49,7 @@ class Supervisor:
         self.wanted: Spec | None = None
         self.error: str | None = None
         self.answered: str | None = None
-        self.failures, self.restarts, self.next_start, self.steady_from = 0, 0, 0.0, 0.0
+        self.failures, self.restarts, self.next_start = 0, 0, 0.0
         self.stopping = False
         self.bell, self.rope = socket.socketpair()
 
@@ -113,7 +80,7 @@ class Supervisor:
         # A connection that comes while a worker is restarted stays in the queue for it.
         pinned = any(spec and spec.release for spec in (self.wanted, self.running))
         idle = [] if pinned or self.stopping else [self.listener]
-        pipes = [w.ready for w in self.workers if w.ready is not None]
+        pipes = [w.pipe for w in self.workers if w.pipe is not None]
         watched: list[socket.socket | int] = [self.bell, *idle, *pipes]
         found, _, _ = select.select(watched, [], [], 0.2 if self.workers else 1.0)
         if self.bell in found:
@@ -138,39 +105,35 @@ class Supervisor:
             self.wanted, self.failures, self.next_start = spec, 0, 0.0
 
     def _look_at_children(self) -> None:
-        now = time.monotonic()
         for worker in list(self.workers):
-            if worker.ready is not None and select.select([worker.ready], [], [], 0)[0]:
-                said = os.read(worker.ready, 1)
-                os.close(worker.ready)
-                worker.ready = None if said else -1
-            code = worker.process.poll()
-            too_late = worker.ready is not None and now - worker.started > self.ready_seconds
+            worker.listen()
+            code, age = worker.process.poll(), time.monotonic() - worker.started
             if code is not None:
                 self._gone(worker, f"ended with {_cause(code)}")
-            elif worker.ready == -1 or too_late:
-                worker.process.kill()
-                worker.process.wait()
-                late = f"was not ready after {self.ready_seconds:.0f} s"
-                self._gone(worker, late if too_late else "closed its pipe before it was ready")
-            elif worker.draining_since is not None and now - worker.draining_since > self.drain_seconds:
+            elif worker.state == "silent":
+                worker.kill()
+                self._gone(worker, "closed its pipe before it was ready")
+            elif worker.state == "starting" and age > self.ready_seconds:
+                worker.kill()
+                self._gone(worker, f"was not ready after {self.ready_seconds:.0f} s")
+            elif worker.drains_for() > self.drain_seconds:
                 worker.process.kill()
 
     def _gone(self, worker: Worker, how: str) -> None:
         self.workers.remove(worker)
-        if worker.ready is not None and worker.ready >= 0:
-            os.close(worker.ready)
+        was_up = worker.state == "ready"
+        worker.close()
         if worker.draining_since is not None:
             return
-        said = self._last_words(worker)
+        said = worker.last_words(self.folder / "log")
         reason = f"the worker of release {_short(worker.spec.release)} {how}" + (f": {said}" if said else "")
         self._say(reason)
-        if time.monotonic() > self.steady_from + STEADY_SECONDS:
+        if time.monotonic() > worker.started + STEADY_SECONDS:
             self.failures = 0
         self.next_start = time.monotonic() + BACKOFF[min(self.failures, len(BACKOFF) - 1)]
         self.failures += 1
         self.restarts += 1
-        if worker.spec is self.wanted and worker.spec is not self.running and worker.state == "starting":
+        if worker.spec is self.wanted and worker.spec is not self.running and not was_up:
             self._refuse(reason)
 
     def _refuse(self, reason: str) -> None:
@@ -180,12 +143,12 @@ class Supervisor:
         self.error, self.answered, self.wanted = reason, failed.generation, self.running
         for worker in self.workers:
             if worker.spec is failed:
-                self._drain(worker)
+                worker.drain()
 
     def _bring_together(self) -> None:
         if self.stopping:
             for worker in self.workers:
-                self._drain(worker)
+                worker.drain()
             return
         spec = self.wanted
         if spec is None:
@@ -194,77 +157,37 @@ class Supervisor:
         count = spec.workers if spec.release else 0
         if len(mine) < count and time.monotonic() >= self.next_start:
             try:
-                self._start(spec)
+                self.workers.append(children.start(spec, self.module, self.listener.fileno(), self.folder / "log"))
             except OSError as error:  # a secret's file is gone, or the machine is out of processes
                 self.next_start = time.monotonic() + BACKOFF[-1]
                 self._say(f"the worker cannot be started: {error}")
                 if spec is not self.running:
                     self._refuse(f"the worker cannot be started: {error}")
-        elif len(mine) == count and all(w.ready is None for w in mine) and spec is not self.running:
+        elif len(mine) == count and all(w.state == "ready" for w in mine) and spec is not self.running:
             self.running, self.error, self.answered = spec, None, spec.generation
-            self.steady_from = time.monotonic()
             self._say(f"serves release {_short(spec.release)}")
             for worker in self.workers:
                 if worker.spec is not spec:
-                    self._drain(worker)
-
-    def _start(self, spec: Spec) -> None:
-        secrets = {name: Path(file).read_text().strip() for name, file in spec.secrets.items()}
-        log = self.folder / "log"
-        if log.exists() and log.stat().st_size > LOG_BYTES:
-            log.replace(log.with_name("log.1"))
-        reader, writer = os.pipe()
-        fd = self.listener.fileno()
-        try:
-            with log.open("ab") as out:
-                arguments = ["--fd", fd, "--bundle", spec.bundle, "--expect", spec.bundle_id]
-                arguments += ["--release", spec.release, "--ready-fd", writer]
-                process = subprocess.Popen(
-                    [sys.executable, "-m", self.module, *map(str, arguments)],
-                    pass_fds=(fd, writer),
-                    env={**os.environ, **spec.env, **secrets},
-                    stdin=subprocess.DEVNULL,
-                    stdout=out,
-                    stderr=out,
-                )
-        except OSError:
-            os.close(reader)
-            raise
-        finally:
-            os.close(writer)
-        self.workers.append(Worker(process, spec, time.monotonic(), log.stat().st_size, reader))
-
-    def _drain(self, worker: Worker) -> None:
-        if worker.draining_since is None:
-            worker.draining_since = time.monotonic()
-            worker.process.terminate()
-
-    def _last_words(self, worker: Worker) -> str:
-        with contextlib.suppress(OSError), (self.folder / "log").open("rb") as log:
-            log.seek(min(worker.log_from, max(0, log.seek(0, os.SEEK_END) - 8000)) if worker.log_from else 0)
-            lines = [line for line in log.read().decode(errors="replace").splitlines() if line.strip()]
-            return lines[-1].strip()[:300] if lines else ""
-        return ""
+                    worker.drain()
 
     def _write_state(self) -> None:
         host, port = self.listener.getsockname()[:2]
-        write(
-            self.folder / "state.json",
-            {
-                "pid": os.getpid(),
-                "host": host,
-                "port": port,
-                "release": self.running.release if self.running else None,
-                "running": asdict(self.running) if self.running else None,
-                "workers": [{"pid": w.process.pid, "state": w.state, "release": w.spec.release} for w in self.workers],
-                "restarts": self.restarts,
-                "answered": self.answered,
-                "error": self.error,
-            },
-        )
+        found = {
+            "pid": os.getpid(),
+            "host": host,
+            "port": port,
+            "release": self.running.release if self.running else None,
+            "running": asdict(self.running) if self.running else None,
+            "workers": [{"pid": w.process.pid, "state": w.state, "release": w.spec.release} for w in self.workers],
+            "restarts": self.restarts,
+            "answered": self.answered,
+            "error": self.error,
+        }
+        with contextlib.suppress(OSError):  # a full disk is no reason to stop serving
+            write(self.folder / "state.json", found)
 
     def _say(self, words: str) -> None:
-        with (self.folder / "log").open("a") as log:
+        with contextlib.suppress(OSError), (self.folder / "log").open("a") as log:
             log.write(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} supervisor {os.getpid()}: {words}\n")
 
 

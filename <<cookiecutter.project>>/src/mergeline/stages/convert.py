@@ -5,23 +5,20 @@ import warnings
 from typing import Any
 
 from ..bundle import NUMBERS, TEXTS, Signature
-from ..errors import NotServable
-from .table import Fitted
 
+TREES = "Encode text by OrdinalEncoder or OneHotEncoder, and leave categorical_features and scalers out."
 REMEDIES = {
+    "DecisionTreeClassifier": "Use HistGradientBoostingClassifier: many small trees do not hang on one threshold.",
+    "DecisionTreeRegressor": "Use HistGradientBoostingRegressor: many small trees do not hang on one threshold.",
     "FunctionTransformer": "Write the function in src/model/features.py.",
-    "SimpleImputer": "Fill text in src/model/features.py; trees take missing numbers as they are.",
-    "StandardScaler": "Leave the scaler out before trees, or use RobustScaler.",
-    "TargetEncoder": "Use OrdinalEncoder or OneHotEncoder.",
-    "OneHotEncoder": "Use it without min_frequency and max_categories, or use OrdinalEncoder.",
-    "SplineTransformer": "Write the curve in src/model/features.py, or use KBinsDiscretizer.",
-    "CalibratedClassifierCV": "Use an estimator that is calibrated by itself, such as gradient boosting.",
-    "TunedThresholdClassifierCV": "Set threshold.value in params.yaml instead.",
-    "HistGradientBoostingClassifier": "Encode text by OrdinalEncoder and leave categorical_features out.",
-    "HistGradientBoostingRegressor": "Encode text by OrdinalEncoder and leave categorical_features out.",
-    "RandomForestClassifier": "Use HistGradientBoostingClassifier, or raise export.tolerance in params.yaml.",
+    "HistGradientBoostingClassifier": TREES,
+    "HistGradientBoostingRegressor": TREES,
+    "OneHotEncoder": "Leave min_frequency and max_categories out, or use OrdinalEncoder.",
+    "SimpleImputer": "Leave add_indicator out; fill text in src/model/features.py.",
+    "SplineTransformer": "Use KBinsDiscretizer, or write the curve in src/model/features.py.",
+    "VotingClassifier": "Use StackingClassifier.",
 }
-OTHERWISE = "Use another transformer or estimator; docs/model-card.md has the table of what converts."
+OTHERWISE = "docs/estimators.md says what works and what to write instead."
 
 
 def remedy(step: Any) -> str:
@@ -29,20 +26,11 @@ def remedy(step: Any) -> str:
     return REMEDIES.get(type(step).__name__, OTHERWISE)
 
 
-def to_onnx(model: Fitted, signature: Signature) -> bytes:
-    """Convert. Equal pipelines give equal bytes. Raises NotServable naming the step."""
-    try:
-        return convert(model.pipeline, signature)
-    except Exception as error:  # skl2onnx raises dozens of kinds, all of which mean: this cannot be served
-        step = _suspect(model.pipeline, signature)
-        reason = " ".join(str(error).split())
-        raise NotServable(
-            f"src/model/estimator.py: step {type(step).__name__} does not convert to ONNX: {reason:.200}", remedy(step)
-        ) from error
-
-
 def convert(pipeline: Any, signature: Signature) -> bytes:
-    """Convert a fitted pipeline, or the first steps of one."""
+    """Convert a fitted pipeline, or the first steps of one; equal ones give equal bytes.
+
+    skl2onnx raises dozens of kinds of errors for what it cannot convert.
+    """
     from skl2onnx import convert_sklearn
     from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 
@@ -54,6 +42,8 @@ def convert(pipeline: Any, signature: Signature) -> bytes:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # skl2onnx's own deprecations; the parity proof is what counts
         made = convert_sklearn(placed, "model", inputs, options={id(placed): options} if options else None)
+    # skl2onnx lists them in the order of a set: another one in each process.
+    made.opset_import.sort(key=lambda opset: opset.domain)
     return bytes(made.SerializeToString(deterministic=True))
 
 
@@ -71,30 +61,3 @@ def by_position(pipeline: Any, names: list[str]) -> Any:
             if len(columns)
         ]
     return placed
-
-
-def _suspect(pipeline: Any, signature: Signature) -> Any:
-    """Find the first step that does not convert, looking into a ColumnTransformer; else the last."""
-    from sklearn.compose import ColumnTransformer
-    from sklearn.pipeline import Pipeline
-
-    steps = [step for _, step in getattr(pipeline, "steps", [("", pipeline)])]
-    for count, step in enumerate(steps, start=1):
-        try:
-            convert(Pipeline(pipeline.steps[:count]), signature)
-        except Exception:
-            if isinstance(step, ColumnTransformer):
-                return _suspect_column(step, signature)
-            return step
-    return steps[-1]
-
-
-def _suspect_column(columns: Any, signature: Signature) -> Any:
-    for part in columns.transformers_:
-        alone = copy.copy(columns)
-        alone.transformers_ = [part]
-        try:
-            convert(alone, signature)
-        except Exception:
-            return columns if isinstance(part[1], str) else part[1]
-    return columns

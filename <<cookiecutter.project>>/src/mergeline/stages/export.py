@@ -4,16 +4,19 @@ import os
 import shutil
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import msgspec
+import polars as pl
 
 from .. import bundle, config, files, frames
 from ..bundle import Column, Signature, Smoke
 from ..config import Params
+from ..errors import BadData, NotServable
 from ..progress import step
-from . import convert, parity, smoke
+from . import convert, parity, smoke, suspect
 from .schema import HELD_OUT, Schema, schema
-from .table import Fitted, fitted
+from .table import Fitted, feature_frame, fitted
 
 FEATURES = "src/model/features.py"
 
@@ -29,15 +32,21 @@ def run(root: Path) -> None:
     try:
         with step("Convert the pipeline to ONNX"):
             signed = signature(root, params, known, model)
-            (made / bundle.MODEL).write_bytes(convert.to_onnx(model, signed))
+            features = feature_frame(held_out, known)
+            try:
+                (made / bundle.MODEL).write_bytes(convert.convert(model.pipeline, signed))
+            except Exception as error:
+                raise suspect.refusal(model, signed, features, "does not convert to ONNX", error) from error
             (made / bundle.FEATURES).write_bytes((root / FEATURES).read_bytes())
             files.write_json(made / bundle.SIGNATURE, signed)
         with step(f"Prove equal answers on {len(held_out):,} rows"):
-            rows = smoke.rows(held_out, signed)
-            seal(made, Smoke(rows, []))
-            scores = bundle.load(made, threads=1).scores(bundle.raw_from_rows(signed, rows))
-            seal(made, Smoke(rows, scores.tolist()))
-            proof = parity.prove(bundle.load(made, threads=1), model, held_out, known, params)
+            try:
+                proof = sealed(made, signed, model, held_out, known, params)
+            except (NotServable, BadData):
+                raise
+            except Exception as error:  # onnxruntime has its own classes, with no base but Exception
+                what = "converts to ONNX, but does not run there"
+                raise suspect.refusal(model, signed, features, what, error) from error
         shutil.rmtree(root / "bundle", ignore_errors=True)
         made.rename(root / "bundle")
     finally:
@@ -62,7 +71,17 @@ def signature(root: Path, params: Params, known: Schema, model: Fitted) -> Signa
     )
 
 
-def seal(folder: Path, made: Smoke) -> None:
-    """Write smoke.json and the index."""
+def sealed(
+    folder: Path, signed: Signature, model: Fitted, held_out: pl.DataFrame, known: Schema, params: Params
+) -> dict[str, Any]:
+    """Seal a folder with made rows and their scores, and give the proof that it answers as training did."""
+    rows = smoke.rows(held_out, signed)
+    _seal(folder, Smoke(rows, []))
+    scores = bundle.load(folder).scores(bundle.raw_from_rows(signed, rows))
+    _seal(folder, Smoke(rows, scores.tolist()))
+    return parity.prove(bundle.load(folder), model, held_out, known, params)
+
+
+def _seal(folder: Path, made: Smoke) -> None:
     (folder / bundle.SMOKE).write_bytes(msgspec.json.format(msgspec.json.encode(made), indent=2) + b"\n")
     bundle.seal(folder)

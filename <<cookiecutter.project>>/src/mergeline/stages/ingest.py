@@ -35,14 +35,26 @@ def run(root: Path) -> None:
 
 
 def conform(frame: pl.DataFrame, known: Schema) -> pl.DataFrame:
-    """Give columns their declared type where nothing can be lost: whole numbers as float, all-missing columns."""
+    """Give columns their declared type where nothing can be lost: whole numbers as float, times in another
+    zone or unit, all-missing columns."""
     for name, wanted in known.dtypes.items():
-        if name in frame.columns and frame.schema[name] != wanted:
-            empty = frame[name].null_count() == len(frame)
-            widens = frame.schema[name].is_integer() and wanted.is_numeric() and not wanted.is_decimal()
-            if empty or widens:
-                frame = frame.with_columns(pl.col(name).cast(wanted, strict=False))
+        if name not in frame.columns or frame.schema[name] == wanted:
+            continue
+        found = frame.schema[name]
+        whole = found.is_integer() and found != pl.UInt64
+        widens = (whole and wanted in (pl.Int64, pl.Float64)) or (found == pl.Float32 and wanted == pl.Float64)
+        if widens or frame[name].null_count() == len(frame):
+            frame = frame.with_columns(pl.col(name).cast(wanted, strict=False))
+        elif isinstance(wanted, pl.Datetime) and isinstance(found, pl.Datetime | pl.Date):
+            frame = frame.with_columns(_moment(pl.col(name), found, wanted))
     return frame
+
+
+def _moment(column: pl.Expr, found: pl.DataType, wanted: pl.Datetime) -> pl.Expr:
+    if isinstance(found, pl.Datetime) and found.time_zone:
+        column = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+    column = column.cast(pl.Datetime(wanted.time_unit))
+    return column.dt.replace_time_zone("UTC").dt.convert_time_zone(wanted.time_zone) if wanted.time_zone else column
 
 
 def as_of(frame: pl.DataFrame, known: Schema, day: str | None) -> pl.DataFrame:

@@ -7,11 +7,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from .. import frames
-from ..bundle import NUMBERS, TEXTS, Bundle, matrices, raw_from_rows
+from ..bundle import Bundle, matrices, raw_from_rows
 from ..columns import Raw
 from ..config import Params
 from ..errors import NotServable
-from . import convert
+from . import convert, suspect
 from .schema import Schema
 from .table import Fitted, features
 
@@ -29,7 +29,7 @@ def prove(served: Bundle, model: Fitted, rows: pl.DataFrame, known: Schema, para
     apart = worst > params.export.tolerance
     if apart.any() or flips.sum() > params.export.max_flips:
         row = int(worst.argmax() if apart.any() else flips.argmax())
-        step = _suspect(model, made)
+        step = suspect.find(model, served.signature, made)
         raise NotServable(
             f"bundle/ disagrees with training on {int((apart | flips).sum())} of {len(rows)} held-out rows, for example "
             f"{rows[known.row_id][row]}: {wanted[row, -1]:.6f} in training, {found[row, -1]:.6f} served; "
@@ -106,28 +106,3 @@ def _differing(
         if (some_texts[:, i] != texts[:, i]).any():
             return f"feature {name}"
     return "the estimator"
-
-
-def _suspect(model: Fitted, made: pl.DataFrame) -> Any:
-    """Find the first step whose ONNX output is not its scikit-learn output; else the last."""
-    import onnxruntime as ort
-    from sklearn.pipeline import Pipeline
-
-    from ..bundle import Signature
-
-    some = made.head(SINGLE)
-    numeric = [n for n, d in some.schema.items() if d == pl.Float32]
-    categorical = [n for n, d in some.schema.items() if d == pl.String]
-    signature = Signature(
-        name="", task="classification", label="", columns=[], numeric=numeric, categorical=categorical
-    )
-    feed = {NUMBERS: some.select(numeric).to_numpy(), TEXTS: some.select(categorical).to_numpy().astype(object)}
-    steps = model.pipeline.steps
-    for count in range(1, len(steps)):
-        first = Pipeline(steps[:count])
-        session = ort.InferenceSession(convert.convert(first, signature), providers=["CPUExecutionProvider"])
-        given = {i.name: feed[i.name] for i in session.get_inputs()}
-        answer = np.asarray(session.run(None, given)[0], dtype=np.float64)
-        if not np.allclose(answer, np.asarray(first.transform(some), dtype=np.float64), atol=1e-5, equal_nan=True):
-            return steps[count - 1][1]
-    return steps[-1][1]

@@ -1,0 +1,115 @@
+"""The supervisor's children: one worker process each, from its start until it has drained."""
+
+import contextlib
+import os
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+LOG_BYTES = 10_000_000
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What shall run. `secrets` maps an environment variable to the file that holds its value."""
+
+    generation: str
+    release: str | None
+    bundle: str | None
+    bundle_id: str | None
+    workers: int = 1
+    env: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class Worker:
+    """A worker process; `pipe` is where it says that it is ready, None once that is read."""
+
+    process: "subprocess.Popen[bytes]"
+    spec: Spec
+    started: float
+    log_from: int
+    pipe: int | None
+    ready: bool = False
+    draining_since: float | None = None
+
+    @property
+    def state(self) -> Literal["starting", "silent", "ready", "draining"]:
+        """Say where in its life it is; silent: it closed its pipe and never said that it was ready."""
+        if self.draining_since is not None:
+            return "draining"
+        if self.ready:
+            return "ready"
+        return "silent" if self.pipe is None else "starting"
+
+    def listen(self) -> None:
+        """Read its pipe when there is something to read."""
+        if self.pipe is not None and select.select([self.pipe], [], [], 0)[0]:
+            self.ready = bool(os.read(self.pipe, 1))
+            self.close()
+
+    def drain(self) -> None:
+        """Ask it, once, to finish what it answers and to end."""
+        if self.draining_since is None:
+            self.draining_since = time.monotonic()
+            self.process.terminate()
+
+    def drains_for(self) -> float:
+        """Give the seconds since it was asked to."""
+        return 0.0 if self.draining_since is None else time.monotonic() - self.draining_since
+
+    def kill(self) -> None:
+        """End it now."""
+        self.process.kill()
+        self.process.wait()
+
+    def close(self) -> None:
+        """Let go of its pipe."""
+        if self.pipe is not None:
+            os.close(self.pipe)
+            self.pipe = None
+
+    def last_words(self, log: Path) -> str:
+        """Give the last line that was logged since it started."""
+        with contextlib.suppress(OSError), log.open("rb") as file:
+            end = file.seek(0, os.SEEK_END)
+            file.seek(max(min(self.log_from, end), end - 8000))
+            lines = [line for line in file.read().decode(errors="replace").splitlines() if line.strip()]
+            return lines[-1].strip()[:300] if lines else ""
+        return ""
+
+
+def start(spec: Spec, module: str, listener: int, log: Path) -> Worker:
+    """Start a worker on the listening socket.
+
+    Raises:
+        OSError: a secret's file cannot be read, or the machine cannot run another process.
+    """
+    secrets = {name: Path(file).read_text().strip() for name, file in spec.secrets.items()}
+    if log.exists() and log.stat().st_size > LOG_BYTES:
+        log.replace(log.with_name("log.1"))
+    reader, writer = os.pipe()
+    arguments = ["--fd", listener, "--bundle", spec.bundle, "--expect", spec.bundle_id]
+    arguments += ["--release", spec.release, "--ready-fd", writer]
+    try:
+        with log.open("ab") as out:
+            process = subprocess.Popen(
+                [sys.executable, "-m", module, *map(str, arguments)],
+                pass_fds=(listener, writer),
+                env={**os.environ, **spec.env, **secrets},
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+            )
+    except OSError:
+        os.close(reader)
+        raise
+    finally:
+        os.close(writer)
+    return Worker(process, spec, time.monotonic(), log.stat().st_size, reader)

@@ -1,0 +1,67 @@
+"""What a newcomer reads can be typed: verbs, targets, files and requests of the generated pages are there."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from mergeline.cli import app
+from model.schema import Row
+from tools.bake import TEMPLATE
+
+PROJECT = TEMPLATE / "<<cookiecutter.project>>"
+README = PROJECT / "README.md"
+PAGES = [README, *sorted(PROJECT.glob("docs/*.md"))]
+COMMAND = typer.main.get_command(app)
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda p: p.stem)
+
+
+def typed(page: Path) -> list[list[str]]:
+    """Give the words of every command `model ...` of a page, in code blocks or inline."""
+    code = re.findall(r"```bash\n(.*?)```|`([^`\n]+)`", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    lines = [line for block, inline in code for line in (block or inline).splitlines()]
+    words = [part.split() for line in lines for part in re.split(r"&&|#", line)]
+    return [command[1:] for command in words if len(command) > 1 and command[0] == "model"]
+
+
+@every_page
+def test_every_command_of_a_page_is_one_of_the_command_line(page: Path) -> None:
+    for words in typed(page):
+        here = COMMAND
+        while words and words[0] in getattr(here, "commands", {}):
+            here, words = here.commands[words[0]], words[1:]  # type: ignore[attr-defined]
+        options = {option for parameter in here.params for option in parameter.opts} | {"--help"}
+        assert here is not COMMAND or set(words) <= {*options, "VERB"}, words
+        assert {word for word in words if word.startswith("--")} <= options, words
+
+
+@every_page
+def test_every_target_of_a_page_is_one_of_the_makefile(page: Path) -> None:
+    makefile = (PROJECT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z]+):", makefile, flags=re.MULTILINE))
+
+    assert set(re.findall(r"(?:^|`|&& )make ([a-z]+)", page.read_text(encoding="utf-8"), flags=re.MULTILINE)) <= targets
+
+
+def test_every_folder_of_the_tree_is_there() -> None:
+    [tree] = re.findall(r"```\n(├.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
+    parents: dict[int, str] = {}
+    for line in tree.splitlines():
+        indent, name = re.match(r"([│├└─\s]*)(\S+)", line).groups()  # type: ignore[union-attr]
+        depth = len(indent) // 4
+        parents[depth] = name.rstrip("/")
+        assert (PROJECT / "/".join(parents[d] for d in range(1, depth + 1))).exists(), name
+
+
+def test_the_request_that_is_shown_holds_columns_of_the_schema() -> None:
+    [body] = re.findall(r"-d \\\n  '(.*?)'", README.read_text(encoding="utf-8"))
+
+    assert set(json.loads(body)) <= set(Row.to_schema().columns)
+
+
+@every_page
+def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / link).exists(), link

@@ -1,0 +1,255 @@
+"""`model compare` in a generated project with few rows: real git, real DVC, real training."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mergeline.bundle import identify
+from mergeline.compare import base
+from tests.projects import small_project
+
+pytestmark = pytest.mark.slow
+
+WEATHER = '"temp", "humid", "precip", "pressure", "visib"'
+
+
+class Project:
+    def __init__(self, root: Path, tools: Path) -> None:
+        self.root, self.tools = root, tools
+        self.said = ""
+
+    def git(self, *arguments: str) -> str:
+        done = subprocess.run(["git", *arguments], cwd=self.root, check=True, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    def commit(self, message: str) -> str:
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message", message)
+        return self.git("rev-parse", "HEAD")
+
+    def edit(self, path: str, old: str, new: str) -> None:
+        text = (self.root / path).read_text()
+        assert old in text
+        (self.root / path).write_text(text.replace(old, new))
+
+    def use_weather(self) -> None:
+        self.edit("src/model/features.py", '"plane_age", "seats")', f'"plane_age", "seats", {WEATHER})')
+        self.edit(
+            "src/model/features.py", "    return {\n", f"    return {{\n        **{{n: raw[n] for n in ({WEATHER})}},\n"
+        )
+
+    def compare(self, *options: str, expected: int = 0) -> dict[str, Any]:
+        done = subprocess.run(
+            [sys.executable, "-m", "mergeline.cli", "compare", *options],
+            cwd=self.root,
+            capture_output=True,
+            text=True,
+            check=False,
+            env={
+                **os.environ,
+                "PATH": f"{self.tools}{os.pathsep}{os.environ['PATH']}",
+                "PYTHONPATH": str(self.root / "src"),
+            },
+        )
+        self.said = done.stdout + done.stderr
+        assert done.returncode == expected, self.said
+        path = self.root / "report/report.json"
+        return dict(json.loads(path.read_text())) if path.is_file() else {}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Give a project whose main is trained, with its dvc.lock committed."""
+    folder = tmp_path_factory.mktemp("compare")
+    (folder / "bin").mkdir()
+    (folder / "bin/model").write_text(f"#!{sys.executable}\nfrom mergeline.cli import main\n\nmain()\n")
+    (folder / "bin/model").chmod(0o755)
+    project = Project(small_project(folder), folder / "bin")
+    project.git("init", "--quiet", "--initial-branch", "main")
+    project.git("config", "user.name", "Ada")
+    project.git("config", "user.email", "ada@example.org")
+    project.commit("Start")
+    report = project.compare("--base", "none")
+    assert (report["word"], report["base"]) == (None, None)
+    project.commit("Release the first model")
+    return project
+
+
+@pytest.fixture
+def project(trained: Project, tmp_path: Path) -> Project:
+    return Project(Path(shutil.copytree(trained.root, tmp_path / "project", symlinks=True)), trained.tools)
+
+
+def test_a_first_model_is_judged_alone_and_says_so(trained: Project) -> None:
+    text = (trained.root / "report/report.md").read_text()
+
+    assert text.startswith("**First model**: roc_auc 0.")
+    assert "roc_auc.at_least" in text
+
+
+def test_a_line_in_features_gives_another_bundle_and_the_base_is_restored_without_training(project: Project) -> None:
+    first = identify(project.root / "bundle")
+    project.git("switch", "--quiet", "--create", "weather")
+    project.use_weather()
+    head = project.commit("Use the weather")
+    project.git("checkout", "--quiet", "--detach")
+
+    report = project.compare("--base", "main")
+
+    assert report["base"]["bundle"] == first
+    assert report["base"]["stages"] == []
+    assert report["candidate"]["commit"] == head
+    assert report["candidate"]["bundle"] == identify(project.root / "bundle") != first
+    assert report["judged"]["group"] == "day"
+    assert report["judged"]["groups"] == 30
+    assert report["code"] == ["src/model/features.py"]
+    assert report["data"] == []
+    assert report["notes"] == []
+    assert (project.root / "report/report.html").read_text().startswith("<!doctype html>")
+    assert project.git("worktree", "list").count("\n") == 0
+    assert project.git("status", "--porcelain") in ("", "M dvc.lock", " M dvc.lock")
+
+
+def test_a_base_without_lock_and_objects_is_trained_by_its_own_code(project: Project) -> None:
+    first = identify(project.root / "bundle")
+    project.git("rm", "--quiet", "dvc.lock")
+    project.commit("No lock yet")
+    project.git("switch", "--quiet", "--create", "weather")
+    project.use_weather()
+    project.commit("Use the weather")
+    for folder in (".dvc/cache", "results", "bundle"):
+        shutil.rmtree(project.root / folder)
+
+    report = project.compare("--base", "main")
+
+    assert "train" in report["base"]["stages"]
+    assert report["base"]["bundle"] == first
+    assert report["candidate"]["bundle"] != first
+
+
+def test_a_worse_model_is_stopped_with_the_reason(project: Project) -> None:
+    project.git("switch", "--quiet", "--create", "worse")
+    project.edit(
+        "src/model/features.py", '"departure_minute": raw["departure_minute"]', '"departure_minute": 0 * raw["seats"]'
+    )
+    project.edit("src/model/features.py", '"carrier": raw["carrier"]', '"carrier": raw["origin"]')
+    project.edit(
+        "src/model/features.py", '(raw["arrival_minute"] - raw["departure_minute"]) % 1440', '0 * raw["seats"]'
+    )
+    project.edit("gates.yaml", "at_least: 0.5", "at_least: 0.1")
+    project.edit("params.yaml", "learning_rate: 0.1", "learning_rate: 0.2")
+    project.commit("Forget when it leaves")
+
+    report = project.compare("--base", "main", expected=3)
+
+    assert "roc_auc" in project.said.splitlines()[-1]
+    assert [gate["gate"] for gate in report["gates"] if gate["state"] == "failed"]
+    assert report["protected"] == ["gates.yaml"]
+    assert report["params"] == [{"name": "model.learning_rate", "base": "0.1", "candidate": "0.2"}]
+    assert "**Blocked** by gates.yaml" in (project.root / "report/report.md").read_text()
+
+
+def test_rules_come_from_the_base_branch(project: Project) -> None:
+    project.edit("gates.yaml", "at_least: 0.5", "at_least: 0.99")
+    project.commit("Ask for much")
+    project.git("switch", "--quiet", "--create", "loose")
+    project.edit("gates.yaml", "at_least: 0.99", "at_least: 0.1")
+    project.commit("Ask for little")
+
+    report = project.compare("--base", "main", expected=3)
+
+    assert [gate["gate"] for gate in report["gates"] if gate["state"] == "failed"] == ["roc_auc.at_least"]
+
+
+def test_a_base_that_cannot_be_built_any_more_is_said_and_stops_nothing(project: Project) -> None:
+    project.edit("src/model/estimator.py", "def estimator(", "def renamed(")
+    project.commit("Break main")
+    project.git("switch", "--quiet", "--create", "repair")
+    project.edit("src/model/estimator.py", "def renamed(", "def estimator(")
+    project.commit("Repair it")
+
+    report = project.compare("--base", "main")
+
+    assert report["word"] == "cannot tell"
+    assert report["reason"].startswith("the base has no model: it cannot be built any more (")
+    assert report["metrics"][0]["candidate"] is not None
+    assert (project.root / "report/report.md").read_text().startswith("**Cannot tell**: the base has no model")
+
+
+def test_other_packages_alone_need_no_training_of_a_base_that_is_there(project: Project) -> None:
+    project.git("switch", "--quiet", "--create", "packages")
+    with (project.root / "requirements/train.txt").open("a") as file:
+        file.write("# another line\n")
+    project.commit("Update the packages")
+
+    report = project.compare("--base", "main")
+
+    assert report["base"]["stages"] == []
+    assert report["word"] == "same"
+    assert report["protected"] == ["requirements/train.txt"]
+    assert "Both bundles are byte for byte the same." in report["notes"]
+
+
+def test_a_base_whose_objects_are_only_in_the_remote_is_fetched(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{project.tools}{os.pathsep}{os.environ['PATH']}")
+    dvc = [sys.executable, "-m", "dvc"]
+    subprocess.run(
+        [*dvc, "remote", "add", "--local", "--default", "store", str(tmp_path / "store")], cwd=project.root, check=True
+    )
+    subprocess.run([*dvc, "push", "--quiet"], cwd=project.root, check=True)
+    shutil.rmtree(project.root / ".dvc/cache")
+
+    with base.restored(project.root, project.git("rev-parse", "HEAD"), "main") as found:
+        assert (found.ran, found.problem) == ([], None)
+        assert identify(found.root / "bundle") == identify(project.root / "bundle")
+        assert not (found.root / "data/raw.parquet").exists()
+
+
+@pytest.mark.parametrize(
+    ("rev", "code", "sentence"),
+    [("nowhere", 8, "git knows no revision nowhere"), ("--help", 8, "git knows no revision")],
+)
+def test_a_base_that_is_no_revision_is_refused_in_one_line(
+    project: Project, rev: str, code: int, sentence: str
+) -> None:
+    project.compare(f"--base={rev}", expected=code)
+
+    assert sentence in project.said
+    assert "Traceback" not in project.said
+
+
+def test_a_shallow_clone_names_the_remedy(project: Project, tmp_path: Path) -> None:
+    project.git("switch", "--quiet", "--create", "one")
+    (project.root / "note.md").write_text("one")
+    project.commit("One more")
+    project.git("switch", "--quiet", "main")
+    (project.root / "other.md").write_text("two")
+    project.commit("Another")
+    clone = tmp_path / "clone"
+    source = f"file://{project.root}"
+    subprocess.run(["git", "clone", "--quiet", "--depth", "1", "--branch", "one", source, clone], check=True)
+    subprocess.run(["git", "fetch", "--quiet", "--depth", "1", "origin", "main:main"], cwd=clone, check=True)
+
+    shallow = Project(clone, project.tools)
+    shallow.compare("--base", "main", expected=8)
+
+    assert "git fetch --unshallow" in shallow.said
+
+
+def test_the_job_summary_gets_the_report_and_machines_get_json(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+
+    project.compare("--base", "main", "--summary", "--json")
+
+    assert (tmp_path / "summary.md").read_text().startswith("**Same**: roc_auc")
+    assert '"schema": 1' in project.said

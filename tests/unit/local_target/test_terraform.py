@@ -1,0 +1,69 @@
+"""Terraform's own checks, on the files where they stand and on the environments as they are rendered."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.tools import need
+from tests.unit.project import ENVIRONMENTS, NAME, TEMPLATE
+
+INFRA = TEMPLATE / "infra"
+MODULES = sorted(path.parent for path in INFRA.glob("modules/service/*/main.tf"))
+
+
+def terraform(folder: Path, data: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        [need("terraform"), f"-chdir={folder}", *arguments],
+        env={**os.environ, "TF_DATA_DIR": str(data), "CHECKPOINT_DISABLE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_every_file_is_formatted() -> None:
+    subprocess.run([need("terraform"), "fmt", "-check", "-diff", "-recursive", INFRA], check=True)
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)
+def test_a_module_is_valid_and_keeps_the_contract(module: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "module"
+    shutil.copytree(module, copy, ignore=shutil.ignore_patterns(".terraform*"))
+    terraform(copy, tmp_path / "data", "init", "-input=false", "-no-color")
+
+    terraform(copy, tmp_path / "data", "validate")
+    said = terraform(copy, tmp_path / "data", "test", "-no-color")
+
+    assert "0 failed" in said
+    assert "contract.tftest.hcl" in said
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_an_environment_is_valid_and_starts_without_a_release(environment: str, tmp_path: Path) -> None:
+    shutil.copytree(INFRA, tmp_path / "infra", ignore=shutil.ignore_patterns(".terraform*"))
+    folder = tmp_path / "infra/environments" / environment
+    for path in folder.glob("*.tf*"):
+        path.write_text(path.read_text().replace("<< cookiecutter.project >>", NAME))
+    terraform(folder, tmp_path / "data", "init", "-input=false", "-no-color", "-backend-config=path=x.tfstate")
+
+    terraform(folder, tmp_path / "data", "validate")
+    said = terraform(folder, tmp_path / "data", "plan", "-input=false", "-no-color")
+
+    assert "2 to add" in said
+    assert (folder / "pin.json").read_text() == '{\n  "experiment": null,\n  "release": null\n}\n'
+
+
+def test_interfaces_of_modules_and_main_files_of_environments_are_byte_equal() -> None:
+    for name in ("variables.tf", "outputs.tf", "tests/contract.tftest.hcl"):
+        assert len({(module / name).read_bytes() for module in MODULES}) == 1
+    assert len({(INFRA / f"environments/{name}/main.tf").read_bytes() for name in ENVIRONMENTS}) == 1
+
+
+def test_no_test_file_has_a_name_that_terraform_ignores() -> None:
+    assert not list(INFRA.rglob("*_tftest.hcl"))
+    assert list(INFRA.rglob("*.tftest.hcl"))

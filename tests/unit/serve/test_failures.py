@@ -1,0 +1,69 @@
+"""A fault of the server itself is told apart from a bad request, and its inside stays inside."""
+
+import asyncio
+import logging
+from collections.abc import MutableMapping
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import pytest
+
+from mergeline.bundle import Bundle
+from mergeline.serve.app import Application
+from tests.unit.serve.load import BODY
+
+
+class Broken:
+    """A model that fails on every row."""
+
+    def get_inputs(self) -> list[Any]:
+        return []
+
+    def run(self, *_: Any) -> Any:
+        raise RuntimeError("secret detail")
+
+
+def ask(app: Application, *messages: dict[str, Any]) -> list[MutableMapping[str, Any]]:
+    """Send the messages of one request for a prediction; give what the application sends."""
+    sent: list[MutableMapping[str, Any]] = []
+    waiting = list(messages)
+
+    async def receive() -> dict[str, Any]:
+        return waiting.pop(0)
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    asyncio.run(app({"path": "/predict", "method": "POST", "headers": []}, receive, send))
+    return sent
+
+
+def test_a_model_that_fails_is_a_500_whose_cause_is_in_the_log_alone(
+    bundle: Bundle, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = Application(replace(bundle, session=Broken()))
+
+    with caplog.at_level(logging.ERROR):
+        start, body = ask(app, {"type": "http.request", "body": BODY})
+
+    assert start["status"] == 500
+    assert "secret" not in msgspec.json.decode(body["body"])["error"]
+    assert "secret detail" in caplog.text
+
+
+def test_a_client_that_leaves_halfway_gets_no_answer(bundle: Bundle) -> None:
+    left = ask(
+        Application(bundle), {"type": "http.request", "body": BODY[:5], "more_body": True}, {"type": "http.disconnect"}
+    )
+
+    assert left == []
+
+
+def test_a_body_in_pieces_is_read_whole(bundle: Bundle) -> None:
+    pieces = [{"type": "http.request", "body": BODY[i : i + 1], "more_body": True} for i in range(len(BODY))]
+
+    start, body = ask(Application(bundle), *pieces, {"type": "http.request"})
+
+    assert start["status"] == 200
+    assert len(msgspec.json.decode(body["body"])["predictions"]) == 1

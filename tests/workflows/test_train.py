@@ -1,0 +1,71 @@
+"""train.yml, run: a pull request from a branch and from a fork."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.local_forge.api import Token
+from tests.workflows.conftest import Make, propose
+from tests.workflows.runner import act
+
+pytestmark = pytest.mark.slow
+FASTER = {"params.yaml": ("learning_rate: 0.1", "learning_rate: 0.2")}
+
+
+def test_a_pull_request_gets_one_comment_and_a_status(hosted: Make, small: Path, tmp_path: Path) -> None:
+    api, clone = hosted(small)
+    number = propose(api, clone, "faster", FASTER)
+
+    run = act(
+        clone, "train.yml", "pull_request", api.event(number), api, tmp_path / "run", cache=small.parent / "cache"
+    )
+
+    assert run.jobs.get("train") in ("success", "failure"), run.printed
+    (comment,) = api.comments
+    assert comment["issue"] == number
+    assert comment["user"]["login"] == "github-actions[bot]"
+    assert "roc_auc" in comment["body"]
+    assert "learning_rate" in comment["body"]
+    (status,) = api.statuses
+    assert status["sha"] == api.commit("faster")
+    assert status["state"] == run.jobs["train"]
+    assert run.jobs["verdict-pass"] == run.jobs["train"]
+    assert "roc_auc" in run.summary
+    assert (run.artifacts / "training" / "dvc.lock").is_file()
+    assert not list((run.artifacts / "training").rglob("raw.parquet"))
+
+
+def test_a_fork_writes_nothing_and_reports_in_the_summary(hosted: Make, small: Path, tmp_path: Path) -> None:
+    api, clone = hosted(small)
+    api.tokens["fork-token"] = Token("github-actions[bot]", write=False)
+    number = propose(api, clone, "theirs", FASTER, fork="mallory/flight-delays")
+
+    run = act(
+        clone,
+        "train.yml",
+        "pull_request",
+        api.event(number),
+        api,
+        tmp_path / "run",
+        token="fork-token",  # noqa: S106 - known to the local forge alone
+        cache=small.parent / "cache",
+    )
+
+    assert "comment" not in run.jobs
+    assert api.writes() == []
+    assert api.comments == []
+    assert "roc_auc" in run.summary
+
+
+def test_a_pull_request_that_moves_pins_alone_trains_nothing(hosted: Make, small: Path, tmp_path: Path) -> None:
+    api, clone = hosted(small)
+    pin = "infra/environments/production/pin.json"
+    number = propose(api, clone, "promote", {pin: ("null", "null ")})
+
+    run = act(
+        clone, "train.yml", "pull_request", api.event(number), api, tmp_path / "run", cache=small.parent / "cache"
+    )
+
+    assert run.code == 0, run.printed
+    assert run.jobs == {"train": "success", "verdict-pass": "success"}
+    assert api.writes() == []
