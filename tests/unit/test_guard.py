@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from mergeline import guard
 from mergeline.errors import RepositoryTrouble, ToolMissing
 from mergeline.repo import git

@@ -52,12 +52,17 @@ def propose(
 
 
 @pytest.fixture(scope="session")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A generated project with few rows. The DVC cache beside it has what its pipeline makes."""
-    folder = tmp_path_factory.mktemp("small")
-    project = small_project(folder)
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A generated project with few rows, as generated."""
+    return small_project(tmp_path_factory.mktemp("small"))
+
+
+@pytest.fixture(scope="session")
+def small(fresh: Path) -> Path:
+    """The same; the DVC cache beside it has what its pipeline makes."""
+    folder = fresh.parent
     trained = folder / "trained"
-    shutil.copytree(project, trained)
+    shutil.copytree(fresh, trained)
     git(trained, "init", "--quiet")
     env = {
         "TEST_CACHE": str(folder / "cache"),
@@ -72,7 +77,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for command in commands:
         path = f"{trained / '.venv/bin'}{os.pathsep}{os.environ['PATH']}"
         subprocess.run(command, cwd=trained, env={**os.environ, **env, "PATH": path}, check=True, capture_output=True)
-    return project
+    return fresh
 
 
 @pytest.fixture

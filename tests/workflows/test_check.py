@@ -11,10 +11,10 @@ from tests.workflows.runner import act
 pytestmark = pytest.mark.slow
 
 
-def test_a_fresh_project_is_green(hosted: Make, small: Path, tmp_path: Path) -> None:
+def test_a_fresh_project_is_green(hosted: Make, fresh: Path, tmp_path: Path) -> None:
     for tool in ("terraform", "actionlint"):
         need(tool)
-    api, clone = hosted(small)
+    api, clone = hosted(fresh)
 
     run = act(clone, "check.yml", "push", {"ref": "refs/heads/main"}, api, tmp_path / "run")
 
@@ -23,8 +23,8 @@ def test_a_fresh_project_is_green(hosted: Make, small: Path, tmp_path: Path) -> 
     assert api.writes() == []
 
 
-def test_a_project_that_fails_its_checks_is_red(hosted: Make, small: Path, tmp_path: Path) -> None:
-    api, clone = hosted(small)
+def test_a_project_that_fails_its_checks_is_red(hosted: Make, fresh: Path, tmp_path: Path) -> None:
+    api, clone = hosted(fresh)
     (clone / "src" / "model" / "features.py").write_text("import os\n")
     (clone / "infra" / "environments" / "dev" / "main.tf").write_text("nonsense {}\n")
     git(clone, "commit", "--all", "--quiet", "--message", "break it")

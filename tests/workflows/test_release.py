@@ -105,6 +105,21 @@ def test_a_merge_ships_the_model_that_was_reviewed(project: Hosted) -> None:
     assert "deploy" not in again.jobs
 
 
+def test_the_next_pull_request_restores_its_base_from_the_release(project: Hosted) -> None:
+    api = project.api
+    released = project.push(api.commit("main"))
+    assert released.code == 0, released.printed
+    number = propose(api, project.clone, "slower", {"params.yaml": ("learning_rate: 0.1", "learning_rate: 0.09")})
+
+    project.cache = project.folder / "empty"  # as on a hosted runner
+    trained = project.run("train.yml", "pull_request", api.event(number))
+
+    report = json.loads((trained.artifacts / "training/report/report.json").read_text())
+    assert report["base"]["bundle"] == project.pinned(STAGING)
+    assert report["base"]["stages"] == []
+    assert "validate" not in report["candidate"]["stages"]
+
+
 def test_a_protected_main_gets_a_release_pull_request(project: Hosted) -> None:
     api = project.api
     api.protect()

@@ -162,7 +162,7 @@ def test_without_uv_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     ours, theirs = requirements(tmp_path / "ours", "a==1"), requirements(tmp_path / "theirs", "a==2")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(environment.sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
 
     with pytest.raises(ToolMissing, match="uv is not here"):
         environment.python(ours, theirs, "3.11", base_version="3.11")
@@ -175,4 +175,4 @@ def fake_uv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tools / "uv").write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/calls\n[ $1 = venv ] && mkdir -p "$5/bin"\nexit 0\n')
     (tools / "uv").chmod(0o755)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(environment.sys, "executable", str(tools / "python"))
+    monkeypatch.setattr("sys.executable", str(tools / "python"))

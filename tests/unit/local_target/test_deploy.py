@@ -16,7 +16,7 @@ import pytest
 
 from mergeline import bundle, processes
 from mergeline.errors import Conflict, DeploymentFailed, Integrity, RepositoryTrouble, Usage
-from mergeline.release import build, deploy, ledger, promotion, status, terraform
+from mergeline.release import build, deploy, ledger, promotion, smoke, status, terraform
 from mergeline.release.manifest import Release
 from mergeline.serve import local
 from tests.local_forge.api import running as serving
@@ -185,6 +185,29 @@ def test_a_release_that_answers_otherwise_is_taken_back_at_once(place: Project, 
     assert last.state == "failure"
     with pytest.raises(Conflict, match="failed in staging"):
         promotion.promote(place.root, "production", release=None, pull_request=False)
+
+
+def test_a_release_that_comes_up_and_fails_its_smoke_test_is_taken_back(
+    place: Project, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = release(place, 1)
+    deploy.run(place.root, "staging")
+    bad = release(place, 2)
+    check = smoke.check
+
+    def strict(url: str, folder: Path, asked: Release, **more: float) -> int:
+        compared = check(url, folder, asked, **more)
+        if asked.id == bad.id:
+            raise DeploymentFailed("an answer is off")
+        return compared
+
+    monkeypatch.setattr(smoke, "check", strict)
+    with pytest.raises(DeploymentFailed, match=f"an answer is off; rolled back, {good.id[:12]} runs again"):
+        deploy.run(place.root, "staging")
+
+    assert version(port) == good.id
+    assert terraform.outputs(place.root, "staging")["release_id"] == good.id
+    assert look(place).word == "rolled back"
 
 
 def test_a_rehearsal_leaves_nothing_running_and_says_so(place: Project, port: int) -> None:

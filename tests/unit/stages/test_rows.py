@@ -159,7 +159,7 @@ def test_the_profile_describes_every_column(project: Project) -> None:
     histogram = found["distance"]["histogram"]
     assert sum(histogram["counts"]) == 600
     low = histogram["first"] * histogram["width"]
-    assert low <= flights()["distance"].min() < low + histogram["width"]  # type: ignore[operator]
+    assert low <= flights()["distance"].min() < low + histogram["width"]
 
 
 def test_the_last_days_before_as_of_are_held_out(project: Project) -> None:

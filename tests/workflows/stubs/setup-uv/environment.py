@@ -25,9 +25,13 @@ for tool in Path(os.environ["TEST_PYTHON"]).parent.iterdir():
         (bin_ / tool.name).chmod(0o755)
     else:
         (bin_ / tool.name).symlink_to(tool)
-for name, words in {"uv": "true", "model": f'exec "{python}" -m mergeline.cli "$@"'}.items():
+answer = f'[ "$1 $2" != "python find" ] || echo "{os.environ["TEST_PYTHON"]}"'
+for name, words in {"uv": answer, "model": f'exec "{python}" -m mergeline.cli "$@"'}.items():
     (bin_ / name).unlink(missing_ok=True)
     (bin_ / name).write_text(f"#!/bin/sh\n{words}\n")
     (bin_ / name).chmod(0o755)
 if cache := os.environ.get("TEST_CACHE"):
     Path(".dvc", "config.local").write_text(f"[cache]\n    dir = {cache}\n")
+if path := os.environ.get("GITHUB_PATH"):
+    with Path(path).open("a") as file:
+        file.write(f"{bin_}\n")
