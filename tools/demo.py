@@ -28,7 +28,7 @@ PROJECT = HOME / "flight-delays"
 LOG = HOME / "demo.log"
 PORTS = {"staging": 8101, "production": 8102}
 
-console = Console(highlight=False, soft_wrap=True)
+console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 120)
 
 
 class Failed(SystemExit):
@@ -100,7 +100,7 @@ class Play:
         """Do what a pull request does: train the change, judge it against main, show the comment's first lines."""
         self.do("git", "switch", "--quiet", "--create", branch, "main")
         change.apply(PROJECT)
-        self.do("git", "commit", "--quiet", "--all", "--message", change.title)
+        self.do("git", "commit", "--quiet", "--message", change.title, "--", *{path for path, *_ in change.edits})
         self.do("make", "train", note=change.title)
         self.do(
             "model", "compare", "--base", "main", expect=expect, note="exit code 3: a gate failed" if expect else ""

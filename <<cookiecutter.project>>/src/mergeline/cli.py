@@ -24,7 +24,7 @@ release_app = typer.Typer(
 )
 app.add_typer(release_app, name="release", rich_help_panel="Release")
 
-out = Console(soft_wrap=True)
+out = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 160)
 err = Console(stderr=True, soft_wrap=True)
 
 STAGES = "Stages of dvc.yaml"
