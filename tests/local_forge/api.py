@@ -59,6 +59,8 @@ class GitHubAPI:
     artifacts: list[Json] = field(default_factory=list)
     releases: dict[str, Json] = field(default_factory=dict)
     protected: set[str] = field(default_factory=set)
+    required: dict[str, list[str]] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
     may_open_pull_requests: bool = True
     may_merge_by_itself: bool = False
     fail: dict[str, tuple[int, Json]] = field(default_factory=dict)
@@ -189,6 +191,19 @@ class GitHubAPI:
 
     def repos_get_branch(self, branch: str, **_: Any) -> tuple[int, Any]:
         return 200, {"name": branch, "protected": branch in self.protected, "commit": {"sha": self._branch(branch)}}
+
+    def repos_get_branch_rules(self, branch: str, **_: Any) -> tuple[int, Any]:
+        checks = [{"context": name} for name in self.required.get(branch, ())]
+        parameters = {"required_status_checks": checks, "strict_required_status_checks_policy": False}
+        return 200, [{"type": "required_status_checks", "parameters": parameters}] if checks else []
+
+    def actions_get_github_actions_default_workflow_permissions_repository(self, **_: Any) -> tuple[int, Any]:
+        allowed = self.may_open_pull_requests
+        return 200, {"default_workflow_permissions": "read", "can_approve_pull_request_reviews": allowed}
+
+    def actions_get_repo_variable(self, name: str, **_: Any) -> tuple[int, Any]:
+        value = self._known(self.variables, name)
+        return 200, {"name": name, "value": value, "created_at": NOW, "updated_at": NOW}
 
     def repos_get_commit(self, ref: str, **_: Any) -> tuple[int, Any]:
         sha = self._commit(ref)

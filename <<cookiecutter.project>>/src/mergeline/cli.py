@@ -136,11 +136,23 @@ def keep(
 
 
 @app.command(rich_help_panel=JUDGE)
-def track() -> None:
+def track(
+    register: Annotated[bool, typer.Option(help="Also make its model a version in the registry.")] = False,
+    aliases: Annotated[
+        bool, typer.Option("--aliases", help="Only register the releases and set their aliases from the pins.")
+    ] = False,
+) -> None:
     """Write the finished training to MLflow, once per bundle."""
     from . import track as room
 
-    out.print(room.run(_root()))
+    root = _root()
+    if not aliases:
+        out.print(room.run(root, register=register), markup=False, highlight=False)
+        return
+    from .release import manifest, pins
+
+    pinned = {name: manifest.read_pin(root / pins.path(name)).release for name in pins.environments(root)}
+    out.print(room.aliases(root, pinned), markup=False, highlight=False)
 
 
 @release_app.command("build")

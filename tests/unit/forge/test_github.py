@@ -270,3 +270,18 @@ def test_no_event_is_no_pull_request_and_a_broken_one_is_refused(
     (tmp_path / "event.json").write_text('{"pull_request": {"number": 3}}')
     with pytest.raises(ForgeTrouble, match="no readable pull request"):
         event.pull_request()
+
+
+def test_tells_what_the_repository_allows(forge: GitHub, api: GitHubAPI) -> None:
+    assert forge.required_checks("main") == []
+    assert forge.variable("APP_ID") is None
+    assert forge.actions_may_open_pull_requests()
+
+    api.required["main"] = ["verdict-pass", "check-pass"]
+    api.variables["APP_ID"] = "12"
+    api.may_open_pull_requests = False
+
+    assert forge.required_checks("main") == ["check-pass", "verdict-pass"]
+    assert forge.variable("APP_ID") == "12"
+    assert not forge.actions_may_open_pull_requests()
+    assert not forge.private()

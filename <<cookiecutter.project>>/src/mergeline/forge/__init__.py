@@ -100,6 +100,18 @@ class Forge(Protocol):
     def protected(self, branch: str) -> bool:
         """Say whether the branch has rules that a direct push must pass."""
 
+    def required_checks(self, branch: str) -> list[str]:
+        """Give the names of the checks without which nothing is merged into the branch, sorted."""
+
+    def actions_may_open_pull_requests(self) -> bool:
+        """Say whether a workflow's own token may open pull requests; only an administrator's token is told."""
+
+    def variable(self, name: str) -> str | None:
+        """Give a variable of the workflows, or None where it is not set."""
+
+    def private(self) -> bool:
+        """Say whether the repository is private."""
+
 
 def connect(root: Path) -> Forge | None:
     """Give the forge of this repository, or None without a token (GITHUB_TOKEN) or a repository there.

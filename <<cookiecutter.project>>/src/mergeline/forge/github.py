@@ -21,6 +21,7 @@ SECONDS = 15
 # What a workflow's own token acts as; it may not ask who it is (403).
 ACTIONS = "github-actions[bot]"
 DESCRIPTION = 140
+CHECKS = "required_status_checks"
 
 
 class GitHub:
@@ -179,6 +180,36 @@ class GitHub:
         """Say whether the branch has rules that a direct push must pass."""
         with told(f"say whether {branch} is protected"):
             return bool(self._repo.get_branch(branch).protected)
+
+    def required_checks(self, branch: str) -> list[str]:
+        """Give the names of the checks without which nothing is merged into the branch, sorted."""
+        with told(f"say which checks {branch} requires"):
+            rules = self._get(f"rules/branches/{branch}")
+            found = [rule["parameters"]["required_status_checks"] for rule in rules if rule["type"] == CHECKS]
+            classic = self._get(f"branches/{branch}").get("protection", {}).get(CHECKS, {})
+            return sorted({check["context"] for checks in found for check in checks} | {*classic.get("contexts", ())})
+
+    def actions_may_open_pull_requests(self) -> bool:
+        """Say whether a workflow's own token may open pull requests; only an administrator's token is told."""
+        with told("say whether Actions may open pull requests"):
+            return bool(self._get("actions/permissions/workflow")["can_approve_pull_request_reviews"])
+
+    def variable(self, name: str) -> str | None:
+        """Give a variable of the workflows, or None where it is not set."""
+        with told(f"show the variable {name}"):
+            try:
+                return str(self._get(f"actions/variables/{name}")["value"])
+            except UnknownObjectException:
+                return None
+
+    def private(self) -> bool:
+        """Say whether the repository is private."""
+        with told("say whether this repository is private"):
+            return bool(self._get("")["private"])
+
+    def _get(self, path: str) -> Any:
+        where = f"/repos/{self.repository}/{path}".rstrip("/")
+        return self._client.requester.requestJsonAndCheck("GET", where)[1]
 
     def _record(self, pull: GitHubPullRequest) -> PullRequest:
         source = pull.head.repo

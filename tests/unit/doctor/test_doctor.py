@@ -1,0 +1,232 @@
+"""`model doctor`: what is missing, each with the remedy; the exit code is that of the worst failure."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mergeline import doctor
+from mergeline.doctor import hosting, machine, repository
+from mergeline.doctor.finding import Finding
+from mergeline.errors import ForgeTrouble
+from tests.local_forge.api import running
+from tests.unit.project import Project
+
+REPOSITORY = "octo/flight-delays"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project.make(tmp_path / "flight-delays")
+
+
+def only(findings: object) -> Finding:
+    (found,) = list(findings)  # type: ignore[call-overload]
+    assert isinstance(found, Finding)
+    return found
+
+
+def by_name(findings: object) -> dict[str, Finding]:
+    return {found.what: found for found in findings}  # type: ignore[attr-defined]
+
+
+def test_a_good_project_has_no_failure_of_its_own(project: Project) -> None:
+    found = doctor.examine(project.root)
+
+    names = ("own code", "params.yaml", "gates.yaml", "history", "dvc.lock", "data", "dvc remote", "large files")
+    here = by_name(found.places["repository"])
+    assert {name: here[name].level for name in names} == dict.fromkeys(names, "ok")
+
+
+def test_another_python_than_the_settings_say_is_a_failure(project: Project) -> None:
+    (project.root / "params.yaml").write_text('python: "3.9"\ntask: classification\n')
+
+    found = only(machine.python(project.root))
+
+    assert (found.level, found.code) == ("fail", 10)
+    assert "params.yaml says 3.9" in found.says
+    assert "make setup" in found.remedy
+
+
+def test_unknown_settings_fail_with_the_code_of_settings(project: Project) -> None:
+    (project.root / "params.yaml").write_text('python: "3.11"\ntask: classification\nmodle: {}\n')
+
+    found = doctor.examine(project.root)
+
+    assert by_name(found.places["repository"])["params.yaml"].code == 6
+    assert found.code() >= 6
+
+
+def test_an_unknown_committer_is_a_warning(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert only(machine.git_identity(project.root)).level == "ok"
+    for name in ("GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL", "EMAIL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    project.git("config", "--unset", "user.name")
+    project.git("config", "--unset", "user.email")
+
+    found = only(machine.git_identity(project.root))
+
+    assert found.level == "warn"
+    assert "git config --global user.name" in found.remedy
+
+
+@pytest.mark.parametrize(("said", "level"), [("1.11.4", "ok"), ("1.9.8", "warn"), (None, "warn")])
+def test_terraform_is_asked_for_its_version(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str | None, level: str
+) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    if said:
+        (programs / "terraform").write_text(f'#!/bin/sh\necho \'{{"terraform_version": "{said}"}}\'\n')
+        (programs / "terraform").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:/bin:/usr/bin" if said else str(programs))
+
+    assert only(machine.terraform(project.root)).level == level
+
+
+def test_a_port_that_is_taken_is_named_with_its_taker(project: Project) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        settings = project.root / "infra/environments/staging/terraform.tfvars"
+        settings.write_text(f'name = "flight-delays"\nport = {port}\n')
+
+        found = by_name(machine.ports(project.root))["port of staging"]
+
+    assert (found.level, found.code) == ("fail", 11)
+    assert f"{port} is taken by" in found.says
+    assert f"pid {os.getpid()}" in found.says
+
+
+def test_packages_that_differ_from_the_lock_are_named(project: Project) -> None:
+    lock = project.root / "requirements/train.txt"
+    lock.parent.mkdir()
+    lock.write_text("nimpy==1.0 \\\n    --hash=sha256:00\nmsgspec==0.0.1\ncolorama==9 ; sys_platform == 'win32'\n")
+
+    found = only(repository.packages(project.root))
+
+    assert (found.level, found.code) == ("fail", 10)
+    assert "nimpy is missing, msgspec is " in found.says
+    assert "colorama" not in found.says
+
+
+def test_a_shallow_clone_is_a_warning(project: Project, tmp_path: Path) -> None:
+    project.commit("Second")
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "--quiet", "--depth", "1", project.root.as_uri(), clone], check=True)
+
+    found = only(repository.history(clone))
+
+    assert found.level == "warn"
+    assert found.remedy == "Run `git fetch --unshallow`."
+
+
+def test_a_branch_that_commits_the_lock_fails(project: Project) -> None:
+    project.git("switch", "--quiet", "--create", "change")
+    (project.root / "dvc.lock").write_text("schema: '2.0'\n")
+    project.git("add", "--force", "dvc.lock")
+
+    found = only(repository.lock(project.root))
+
+    assert (found.level, found.code) == ("fail", 8)
+    assert "only a release may" in found.says
+
+
+def test_data_without_a_remote_fails(project: Project) -> None:
+    (project.root / "rows.csv.dvc").write_text("outs: []\n")
+    project.git("add", "rows.csv.dvc")
+
+    found = only(repository.data(project.root))
+
+    assert (found.level, found.code) == ("fail", 8)
+    assert "dvc remote add" in found.says
+
+
+def test_a_remote_that_does_not_answer_fails(project: Project) -> None:
+    subprocess.run([sys.executable, "-m", "dvc", "init", "--force", "--quiet"], cwd=project.root, check=True)
+    (project.root / ".dvc/config").write_text(
+        "[core]\n    analytics = false\n    remote = storage\n['remote \"storage\"']\n    url = webdav://127.0.0.1:9/x\n"
+    )
+
+    found = only(repository.remote(project.root))
+
+    assert (found.level, found.code) == ("fail", 8)
+
+
+def test_pre_commit_is_a_warning_until_it_is_installed(project: Project) -> None:
+    assert only(repository.pre_commit(project.root)).level == "warn"
+    hook = project.root / ".git/hooks/pre-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\nexec pre-commit run\n")
+
+    assert only(repository.pre_commit(project.root)).level == "ok"
+
+
+def test_without_a_token_one_line_says_what_the_forge_would_tell(project: Project) -> None:
+    found = only(hosting.hosting(project.root))
+
+    assert found.level == "ok"
+    assert "GITHUB_TOKEN" in found.says
+
+
+@pytest.mark.parametrize("guarded", [True, False])
+def test_the_forge_says_which_case_holds(project: Project, monkeypatch: pytest.MonkeyPatch, guarded: bool) -> None:
+    origin = project.root.parent / "origin.git"
+    subprocess.run(["git", "clone", "--quiet", "--bare", project.root, origin], check=True)
+    with running(REPOSITORY, origin) as api:
+        monkeypatch.setenv("GITHUB_TOKEN", "workflow-token")
+        monkeypatch.setenv("GITHUB_REPOSITORY", REPOSITORY)
+        monkeypatch.setenv("GITHUB_API_URL", api.url)
+        api.may_open_pull_requests = False
+        if guarded:
+            api.protect()
+            api.required["main"] = ["check-pass", "verdict-pass"]
+
+        found = by_name(hosting.hosting(project.root))
+
+    if guarded:
+        assert "opens one release pull request" in found["main"].says
+        assert "no App" in found["app"].says
+        assert "Actions may not open them" in found["pull requests"].says
+        assert found["required checks"].level == "ok"
+    else:
+        assert "directly" in found["main"].says
+        assert found["required checks"].level == "warn"
+
+
+def test_a_forge_that_is_silent_fails_with_its_code(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_TOKEN", "t")
+    monkeypatch.setenv("GITHUB_REPOSITORY", REPOSITORY)
+    monkeypatch.setenv("GITHUB_API_URL", "http://127.0.0.1:9")
+
+    assert only(hosting.hosting(project.root)).code == ForgeTrouble.code
+
+
+def test_warnings_alone_exit_with_zero_and_the_worst_failure_decides() -> None:
+    warning = Finding(level="warn", what="a", says="b", remedy="c")
+    failure = Finding(level="fail", what="a", says="b", remedy="c", code=8)
+
+    assert doctor.Examined(places={"machine": [warning]}).code() == 0
+    assert doctor.Examined(places={"machine": [warning, failure]}).code() == 8
+
+
+def test_prints_json_for_machines(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    code = doctor.run(project.root, json=True)
+
+    found = json.loads(capsys.readouterr().out)["places"]
+    assert set(found) == {"machine", "repository", "forge"}
+    assert code == max(line["code"] for place in found.values() for line in place)
+
+
+def test_prints_a_line_per_finding_for_people(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    doctor.run(project.root, json=False)
+
+    said = capsys.readouterr().out
+    assert "dvc.lock" in said
+    assert "pre-commit install" in said
