@@ -36,6 +36,7 @@ def propose(
     api: GitHubAPI, clone: Path, branch: str, changes: dict[str, tuple[str, str]], fork: str | None = None
 ) -> int:
     """Push a branch of `clone` that replaces texts in files, open its pull request, check out GitHub's merge commit."""
+    git(clone, "fetch", "--quiet", api.origin, "+refs/heads/*:refs/remotes/origin/*")
     git(clone, "switch", "--quiet", "--create", branch, "origin/main")
     for name, (old, new) in changes.items():
         content = (clone / name).read_text()
