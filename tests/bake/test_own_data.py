@@ -97,7 +97,7 @@ def test_the_readme_takes_a_csv_to_a_verdict(shell: Shell) -> None:
 
     report = json.loads((shell.project / "report" / "report.json").read_text())
     assert report["word"] == "better", "the smoothness tells much of tumours"
-    assert report["base"]["bundle_id"] != report["candidate"]["bundle_id"]
+    assert report["base"]["bundle"] != report["candidate"]["bundle"]
     assert "rows were judged as if independent" in (shell.project / "report" / "report.md").read_text()
 
 
