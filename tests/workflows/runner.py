@@ -42,6 +42,7 @@ def act(
     variables: Mapping[str, str] | None = None,
     secrets: Mapping[str, str] | None = None,
     cache: Path | None = None,
+    lasting: bool = False,
 ) -> Run:
     """Run one workflow file.
 
@@ -56,6 +57,7 @@ def act(
         variables: the repository's variables.
         secrets: the repository's secrets; a fork's run has none.
         cache: a DVC cache that runs share; none is what a hosted runner has.
+        lasting: the machine stays after the job, as a self-hosted runner does.
     """
     program = need("act")
     artifacts = home / "artifacts"
@@ -73,7 +75,7 @@ def act(
         "STUBS": str(STUBS),
         "MERGELINE_STATE": os.environ.get("MERGELINE_STATE", str(home / "state")),
         "PYTHONDONTWRITEBYTECODE": "1",
-        "RUNNER_ENVIRONMENT": "github-hosted",
+        "RUNNER_ENVIRONMENT": "self-hosted" if lasting else "github-hosted",
         **({"TEST_CACHE": str(cache)} if cache else {}),
     }
     arguments = [

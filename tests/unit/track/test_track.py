@@ -4,13 +4,9 @@ import http.server
 import json
 import os
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import threading
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +19,7 @@ from typer.testing import CliRunner
 from mergeline import bundle, cli, track
 from mergeline.errors import Integrity, RepositoryTrouble
 from mergeline.release import manifest
+from tests.tooling import tracking
 from tests.unit import bundles
 from tests.unit.track.conftest import git
 
@@ -314,37 +311,8 @@ def test_the_command_sets_aliases_from_the_pins_and_refuses_one_that_was_edited(
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[str]:
-    """A real `mlflow server`, stopped with all its workers."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--backend-store-uri", f"sqlite:///{tmp_path / 'server.db'}"]
-    command += ["--artifacts-destination", str(tmp_path / "kept")]
-    log = (tmp_path / "server.log").open("wb")
-    running = subprocess.Popen(
-        command, cwd=tmp_path, stdout=log, stderr=log, start_new_session=True, env={**os.environ, "DO_NOT_TRACK": "1"}
-    )
-    try:
-        url = f"http://127.0.0.1:{port}"
-        deadline = time.monotonic() + 120
-        while not answers(f"{url}/health"):
-            assert running.poll() is None, (tmp_path / "server.log").read_text()
-            assert time.monotonic() < deadline, (tmp_path / "server.log").read_text()
-            time.sleep(0.5)
+    with tracking.server(tmp_path) as url:
         yield url
-    finally:
-        os.killpg(running.pid, signal.SIGKILL)
-        running.wait()
-        log.close()
-
-
-def answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310 (an address of this test)
-            return bool(response.status == 200)
-    except OSError:
-        return False
 
 
 @pytest.mark.slow
