@@ -5,9 +5,10 @@ import json
 import threading
 import time
 from collections import Counter
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+from tools import story
 
 PAUSE = 0.02
 
@@ -15,9 +16,8 @@ PAUSE = 0.02
 class Caller:
     """Ask in the background from `with` to its end; a request that gets no 200 answer is a failed one."""
 
-    def __init__(self, port: int, rows: list[dict[str, Any]] | None = None) -> None:
+    def __init__(self, port: int) -> None:
         self.port = port
-        self.rows = rows
         self.answered = 0
         self.failed = 0
         self.last_error = ""
@@ -48,7 +48,7 @@ class Caller:
             connection.close()
 
     def _ask(self) -> None:
-        body = json.dumps({"rows": self.rows or [{}]})
+        body = json.dumps({"rows": [story.FLIGHT]})
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         while not self._stop.is_set():
             try:
@@ -65,9 +65,3 @@ class Caller:
                 connection.close()
             time.sleep(PAUSE)
         connection.close()
-
-
-def smoke_rows(project: Path) -> list[dict[str, Any]]:
-    """Give the made rows of a project's bundle."""
-    rows: list[dict[str, Any]] = json.loads((project / "bundle" / "smoke.json").read_text(encoding="utf-8"))["rows"]
-    return rows

@@ -21,6 +21,22 @@ class Change:
             path.write_text(text.replace(old, new), encoding="utf-8")
 
 
+FLIGHT = {
+    "date": "2013-06-28",
+    "month": 6,
+    "weekday": 5,
+    "departure_minute": 1065,
+    "arrival_minute": 1245,
+    "carrier": "B6",
+    "origin": "JFK",
+    "dest": "BOS",
+    "distance": 187,
+    "plane_year": 2006,
+    "seats": 200,
+    "precip": 0.1,
+}
+"""A flight to ask about; what is not said of it is missing."""
+
 FEATURES = "src/model/features.py"
 WEATHER_COLUMNS = ("temp", "dewp", "humid", "wind_speed", "precip", "pressure", "visib")
 
