@@ -192,7 +192,7 @@ def test_a_file_in_dvc_without_a_remote_is_refused_in_one_line_and_taken_with_on
         (lambda text: text.replace("malignant", "benign", 1), "malignant"),
         (lambda text: text.replace("true", "maybe", 1), "malignant"),
         (lambda text: text[: len(text) // 2], "fields"),
-        (lambda text: "", "empty"),
+        (lambda _: "", "empty"),
     ],
     ids=["a renamed column", "a wrong type", "half a file", "an empty file"],
 )
