@@ -4,6 +4,7 @@
 
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.cache/bin:$(PATH)
 export VIRTUAL_ENV := $(CURDIR)/.venv
+unexport PYTHONPATH PYTHONDONTWRITEBYTECODE
 
 PYTHON ?= python3
 TARGET ?= local

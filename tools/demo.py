@@ -52,8 +52,14 @@ class Play:
             "GIT_COMMITTER_NAME": "Ada",
             "GIT_COMMITTER_EMAIL": "ada@example.test",
         }
-        self.env.pop("VIRTUAL_ENV", None)
-        for name in ("GITHUB_TOKEN", "GITHUB_REPOSITORY", "GITHUB_STEP_SUMMARY", "MLFLOW_TRACKING_URI"):
+        for name in (
+            "VIRTUAL_ENV",
+            "PYTHONDONTWRITEBYTECODE",
+            "GITHUB_TOKEN",
+            "GITHUB_REPOSITORY",
+            "GITHUB_STEP_SUMMARY",
+            "MLFLOW_TRACKING_URI",
+        ):
             self.env.pop(name, None)
 
     def chapter(self, letter: str, text: str) -> None:

@@ -17,12 +17,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from .specification import Json, load
 
 NOW = "2026-01-01T00:00:00Z"
+Known = TypeVar("Known")
 
 
 @dataclass(frozen=True)
@@ -316,7 +317,7 @@ class GitHubAPI:
         self._number += 1
         return self._number
 
-    def _known(self, where: dict[Any, Json], key: Any) -> Json:
+    def _known(self, where: dict[Any, Known], key: Any) -> Known:
         if key not in where:
             raise RefusedError(404, "Not Found")
         return where[key]

@@ -34,6 +34,17 @@ def test_a_bundle_answers_its_smoke_rows_as_it_was_sealed(folder: Path) -> None:
     assert np.allclose(scores.sum(axis=1), 1, atol=1e-5)
 
 
+def test_loading_leaves_nothing_in_the_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.dont_write_bytecode", False)
+    with (folder / bundle.FEATURES).open("a", encoding="utf-8") as file:
+        file.write("\n# not loaded before\n")
+    bundle.seal(folder)
+
+    bundle.load(folder)
+
+    assert {path.name for path in folder.iterdir()} == {*bundle.FILES, bundle.INDEX}
+
+
 def test_sealing_again_gives_the_same_id(folder: Path) -> None:
     assert bundle.seal(folder) == bundle.identify(folder)
 

@@ -18,7 +18,7 @@ MakeBundle = Callable[..., Bundle]
 def test_the_roc_curve_is_that_of_scikit_learn() -> None:
     rng = np.random.default_rng(7)
     labels = rng.integers(0, 2, 2000)
-    scores = np.round(rng.random(2000) + 0.3 * labels, 2)
+    scores = np.asarray(np.round(rng.random(2000) + 0.3 * labels, 2), dtype=np.float64)
 
     points = curves.roc(labels, scores)
 

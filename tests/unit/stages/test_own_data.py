@@ -51,7 +51,7 @@ def patients(rows: int = 400) -> pl.DataFrame:
         {
             "patient": range(rows),
             "weight": pl.Series(weight).set(pl.Series(rng.random(rows) < 0.05), None),
-            "town": rng.choice(["Bonn", "Kiel", None], rows),
+            "town": rng.choice(np.array(["Bonn", "Kiel", None], dtype=object), rows),
             "seen": [datetime(2020, 1, 1, tzinfo=UTC) + timedelta(hours=int(h)) for h in rng.integers(0, 5000, rows)],
             "ill": (weight + rng.normal(0, 5, rows) > 70).astype(int),
         }
