@@ -44,6 +44,7 @@ def test_the_bundle_answers_what_evaluate_measured(
     assert {f["feature"] for f in result(project, "explain/importance")["features"]} > {"departure_minute", "carrier"}
 
 
+@pytest.mark.slow
 def test_equal_inputs_give_equal_bytes_in_two_folders(project_at: Callable[..., Project], tmp_path: Path) -> None:
     def outcome(name: str) -> dict[str, str]:
         project = project_at(tmp_path / name)

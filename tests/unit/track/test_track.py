@@ -25,7 +25,8 @@ from tests.unit.track.conftest import git
 
 # MLflow and its database layer warn of themselves when the tests look into the store; the room's own silence is a test.
 PASSWORD = "wrong-horse"  # noqa: S105 - of a server in this file
-pytestmark = pytest.mark.filterwarnings("ignore")
+# Each test starts MLflow anew, in seconds.
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 
 def client(root: Path) -> Any:
@@ -315,7 +316,6 @@ def server(tmp_path: Path) -> Iterator[str]:
         yield url
 
 
-@pytest.mark.slow
 def test_a_real_server_gets_run_model_version_and_alias(
     root: Path, server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
