@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import signal
 import socket
 import threading
@@ -210,6 +211,21 @@ def test_a_worker_gets_none_of_the_deployers_tokens(
         assert b"PATH=" in told
         assert b"a secret" not in told
         assert b"RUNNER_TRACKING_ID" not in told
+
+
+def test_workers_run_the_code_of_whoever_deployed_last(
+    folder: Path, port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local.start(folder, "127.0.0.1", port, "fake_worker")
+    newer = tmp_path / "newer"
+    newer.mkdir()
+    shutil.copy(Path(__file__).with_name("fake_worker.py"), newer)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(newer), str(Path(local.__file__).parents[2])]))
+
+    switch(folder, A, bundle(tmp_path / "bundles", "1"))
+
+    (pid,) = pids(folder)
+    assert f"PYTHONPATH={newer}".encode() in Path(f"/proc/{pid}/environ").read_bytes()
 
 
 def test_a_worker_that_keeps_dying_is_started_less_and_less_often(folder: Path, port: int, tmp_path: Path) -> None:

@@ -16,13 +16,19 @@ LOG_BYTES = 10_000_000
 
 @dataclass(frozen=True)
 class Spec:
-    """What shall run. `secrets` maps an environment variable to the file that holds its value."""
+    """What shall run. `secrets` maps an environment variable to the file that holds its value.
+
+    `python` and `code` are the interpreter and the source folder of whoever deployed it: a supervisor outlives the
+    checkout that started it.
+    """
 
     generation: str
     release: str | None
     bundle: str | None
     bundle_id: str | None
     workers: int = 1
+    python: str = sys.executable
+    code: str = ""
     env: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
 
@@ -100,9 +106,9 @@ def start(spec: Spec, module: str, listener: int, log: Path) -> Worker:
     try:
         with log.open("ab") as out:
             process = subprocess.Popen(
-                [sys.executable, "-m", module, *map(str, arguments)],
+                [spec.python, "-m", module, *map(str, arguments)],
                 pass_fds=(listener, writer),
-                env={**os.environ, **spec.env, **secrets},
+                env={**os.environ, **({"PYTHONPATH": spec.code} if spec.code else {}), **spec.env, **secrets},
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,

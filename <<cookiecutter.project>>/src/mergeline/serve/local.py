@@ -100,7 +100,14 @@ def switch(folder: Path, spec: dict[str, Any], bundles: Path) -> None:
         raise Conflict("the environment's supervisor is dead", "`model deploy ENV` starts it again.")
     generation = uuid.uuid4().hex
     supervisor.write(
-        folder / "wanted.json", {**spec, "generation": generation, "bundle": str(place) if place else None}
+        folder / "wanted.json",
+        {
+            **spec,
+            "generation": generation,
+            "bundle": str(place) if place else None,
+            "python": sys.executable,
+            "code": os.environ.get("PYTHONPATH", ""),
+        },
     )
     with contextlib.suppress(ProcessLookupError):
         os.kill(int(read_state(folder)["pid"]), signal.SIGHUP)
