@@ -1,16 +1,21 @@
 """What all tests share: nothing of this machine's forge, state or tracking server reaches them."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-LEAKS = ("GITHUB_TOKEN", "GITHUB_REPOSITORY", "GITHUB_EVENT_PATH", "GITHUB_STEP_SUMMARY", "MLFLOW_TRACKING_URI")
+LEAKS = ("CI", "GITHUB_TOKEN", "GITHUB_REPOSITORY", "GITHUB_EVENT_PATH", "GITHUB_STEP_SUMMARY", "MLFLOW_TRACKING_URI")
+
+
+def pytest_configure() -> None:
+    """Forget them before any fixture, those of a session included, looks."""
+    for name in LEAKS:
+        os.environ.pop(name, None)
 
 
 @pytest.fixture(autouse=True)
 def _own_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in LEAKS:
-        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MERGELINE_STATE", str(tmp_path / "state"))
     for role in ("AUTHOR", "COMMITTER"):
         monkeypatch.setenv(f"GIT_{role}_NAME", "Test")

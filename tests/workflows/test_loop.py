@@ -164,6 +164,7 @@ def test_the_loop_from_the_first_release_to_a_rollback(repository: Repository) -
         assert repository.aliases() == {"staging": third, "production": second}
 
         # (e) a commit brings production back.
+        git(repository.clone, "fetch", "--quiet", str(api.origin), "+refs/heads/*:refs/remotes/origin/*")
         git(repository.clone, "switch", "--quiet", "main")
         git(repository.clone, "merge", "--quiet", "--ff-only", "origin/main")
         before = api.commit("main")

@@ -16,7 +16,7 @@ site = subprocess.run(
 Path(site, "base.pth").write_text(f"import site; site.addsitedir({os.environ['TEST_SITE']!r})\n")
 Path(site, "project.pth").write_text(f"{Path.cwd() / 'src'}\n")
 for tool in Path(os.environ["TEST_PYTHON"]).parent.iterdir():
-    if tool.name.startswith(("python", "pip", "activate", "uv")) or not tool.is_file():
+    if tool.name.lower().startswith(("python", "pip", "activate", "uv")) or not tool.is_file():
         continue
     with tool.open("rb") as file:
         script = b"python" in file.readline() and file.tell() < 1000
