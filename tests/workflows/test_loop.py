@@ -177,9 +177,13 @@ def test_the_loop_from_the_first_release_to_a_rollback(repository: Repository) -
 
     assert caller.failed == 0, caller.last_error
     assert set(caller.releases) == {first, second}
-    told = json.loads(model(repository, "ledger", "production", "--json"))
-    assert [entry["release"] for entry in told["entries"] if entry["release"]] == [first, second, first]
-    assert "The weather service is down." in json.dumps(told)
+    moves = [m for m in json.loads(model(repository, "ledger", "production", "--json"))["moves"] if m["release"]]
+    assert [(m["action"], m["release"]) for m in moves] == [
+        ("rolled back", first),
+        ("promoted", second),
+        ("promoted", first),
+    ]
+    assert moves[0]["reason"] == "The weather service is down."
 
 
 def said(repository: Repository, number: int) -> str:
