@@ -112,9 +112,9 @@ class Play:
             "model", "compare", "--base", "main", expect=expect, note="exit code 3: a gate failed" if expect else ""
         )
         comment = (PROJECT / "report" / "report.md").read_text(encoding="utf-8")
-        console.print(
-            Panel(Markdown(first_lines(comment)), title=f"the comment on “{change.title}”", title_align="left")
-        )
+        (HOME / f"{branch}.md").write_text(comment, encoding="utf-8")
+        seen = Panel(Markdown(first_lines(comment)), title=f"the comment on “{change.title}”", title_align="left")
+        console.print(seen, soft_wrap=False)
 
     def merge(self, branch: str) -> None:
         """Merge as the forge's button does."""
