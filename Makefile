@@ -7,14 +7,13 @@ export VIRTUAL_ENV := $(CURDIR)/.venv
 unexport PYTHONPATH PYTHONDONTWRITEBYTECODE
 
 PYTHON ?= python3
-TARGET ?= local
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
 help: ## Show the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
 
 demo: .venv/.ready-demo ## Play the whole loop on this machine: pull request, verdict, release, promotion, rollback
-	@python -m tools.demo play --target $(TARGET)
+	@python -m tools.demo play
 
 demo-down: .venv/.ready-demo ## Stop what the demo left running
 	@python -m tools.demo down

@@ -226,7 +226,6 @@ def main(arguments: Sequence[str]) -> None:
     """Play the story, or stop what it left running."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=["play", "down"])
-    parser.add_argument("--target", choices=["local"], default="local")
     {"play": play, "down": down}[parser.parse_args(arguments).what]()
 
 

@@ -29,7 +29,7 @@ def lock(root: Path) -> None:
     Raises:
         RepositoryTrouble: with the command that takes the change out of the commit.
     """
-    main = next((rev for rev in MAIN if _knows(root, rev)), None)
+    main = next((rev for rev in MAIN if repo.knows(root, rev)), None)
     if main is None or repo.git(root, "branch", "--show-current") == "main":
         return
     base = repo.merge_base(root, main)
@@ -85,14 +85,6 @@ def run(command: Sequence[str]) -> int:
         sys.stdout.write(f"Not checked: {command[0]} is not on the PATH of this machine.\n")
         return 0
     return subprocess.run(command, check=False).returncode
-
-
-def _knows(root: Path, rev: str) -> bool:
-    try:
-        repo.commit(root, rev)
-    except RepositoryTrouble:
-        return False
-    return True
 
 
 def _staged(root: Path, path: str) -> str | None:

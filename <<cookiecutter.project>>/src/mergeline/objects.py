@@ -22,7 +22,7 @@ from typing import Any
 import msgspec
 import yaml
 
-from . import repo
+from . import files, repo
 from .errors import Integrity, RepositoryTrouble
 
 LOCK = "dvc.lock"
@@ -237,7 +237,7 @@ def unpack(root: Path, folder: Path) -> list[str]:
         raise RepositoryTrouble(f"{folder.name}/ holds no {LOCK}", "Hand over a folder that `model keep` made.")
     store = cache(root)
     before = (root / LOCK).read_bytes() if (root / LOCK).is_file() else None
-    _write(root / LOCK, (folder / LOCK).read_bytes())
+    files.write(root / LOCK, (folder / LOCK).read_bytes())
     try:
         wanted = [out for out in outputs(root) if not out.path.startswith(RAW)]
         for out in wanted:
@@ -255,7 +255,7 @@ def unpack(root: Path, folder: Path) -> list[str]:
         if before is None:
             (root / LOCK).unlink()
         else:
-            _write(root / LOCK, before)
+            files.write(root / LOCK, before)
         raise
     return [out.path for out in wanted]
 
@@ -327,12 +327,6 @@ def _copy(source: Path, to: Path, name: str) -> None:
 def _check(name: str, found: str) -> None:
     if found != name.removesuffix(".dir"):
         raise Integrity(f"an object named {name[:12]} has the md5 {found[:12]}", "Remove it, and fetch or train again.")
-
-
-def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(content)
-    temporary.replace(path)
 
 
 def _read(path: Path) -> configparser.ConfigParser:

@@ -83,6 +83,15 @@ def commit(cwd: Path, rev: str) -> str:
         ) from None
 
 
+def knows(cwd: Path, rev: str) -> bool:
+    """Say whether git knows a revision here."""
+    try:
+        commit(cwd, rev)
+    except RepositoryTrouble:
+        return False
+    return True
+
+
 def merge_base(cwd: Path, rev: str) -> str:
     """Give the commit where HEAD left `rev`. Raises RepositoryTrouble, also in a shallow clone that lacks it."""
     other = commit(cwd, rev)

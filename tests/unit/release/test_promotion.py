@@ -252,7 +252,7 @@ def test_a_commit_that_came_in_between_is_a_conflict_and_nothing_moved(
     assert project.git("log", "-1", "--format=%s") == "Another"
 
 
-@pytest.mark.parametrize("step", ["make", "place", "git"])
+@pytest.mark.parametrize("step", ["make", "files.write", "git"])
 def test_an_interrupted_promotion_leaves_the_old_pin_or_the_new_one(project: Project, step: str) -> None:
     built = release(project, 4)
     code = f"""

@@ -52,3 +52,10 @@ def pull_request() -> Event | None:
             f"the event of this run ({path}) holds no readable pull request: {error}",
             "Run this verb in a workflow that pull_request starts.",
         ) from error
+
+
+def tell(**values: str) -> None:
+    """Tell the later steps of this workflow run, as step outputs; nothing outside of one."""
+    if target := os.environ.get("GITHUB_OUTPUT"):
+        with Path(target).open("a", encoding="utf-8") as file:
+            file.writelines(f"{name}={value}\n" for name, value in values.items())

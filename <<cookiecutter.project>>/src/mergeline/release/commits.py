@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from .. import objects, processes, repo
+from .. import files, objects, processes, repo
 from ..errors import Conflict, RepositoryTrouble
 
 
@@ -27,7 +27,7 @@ class moving:  # noqa: N801 - reads as what happens: with moving(root)
         try:
             interrupted = os.pread(lock, 4096, 0).decode()
             if interrupted and (content := repo.show(self.root, "HEAD", interrupted)) is not None:
-                place(self.root / interrupted, content)
+                files.write(self.root / interrupted, content)
                 repo.git(self.root, "reset", "--quiet", "HEAD", "--", interrupted, *_in_head(self.root, objects.LOCK))
             os.ftruncate(lock, 0)
         except BaseException:
@@ -80,13 +80,6 @@ def advance(root: Path, lock: int, head: str, new: str, title: str, changes: Map
     except RepositoryTrouble as error:
         os.ftruncate(lock, 0)
         raise Conflict("another commit came in between; the pin is as it was", "Run the command again.") from error
-    place(root / pin, changes[pin])
+    files.write(root / pin, changes[pin])
     repo.git(root, "reset", "--quiet", "HEAD", "--", *changes)
     os.ftruncate(lock, 0)
-
-
-def place(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(content)
-    temporary.replace(path)

@@ -9,12 +9,12 @@ To change the format: add the field here with a default, raise `SCHEMA`, keep re
 """
 
 import hashlib
-import os
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import msgspec
 
+from .. import files
 from ..errors import Integrity
 
 SCHEMA = 1
@@ -158,16 +158,7 @@ def content(record: _Record) -> bytes:
 
 def write(path: Path, record: _Record) -> None:
     """Write JSON for people (indented, sorted keys), whole or not at all."""
-    text = content(record)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("wb") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    files.write(path, content(record))
 
 
 def _bytes(path: Path) -> bytes:

@@ -14,6 +14,7 @@ import msgspec
 
 from .. import config, forge, repo
 from ..errors import GateFailed, RepositoryTrouble, Usage
+from ..forge import event
 from . import ledger, manifest, pins, promotion
 
 OTHERS = (":!dvc.lock", f":!{pins.FOLDER}/*/{manifest.PIN}")
@@ -44,11 +45,11 @@ def needed(root: Path) -> str:
     """
     first = _first(root)
     pinned = pins.committed(root, first).release
-    if pinned is None or not _known(root, pinned.code):
-        _output(needed="true", base="none")
+    if pinned is None or not repo.knows(root, pinned.code):
+        event.tell(needed="true", base="none")
         return f"{first} has no release that this clone knows: HEAD {repo.head(root)[:12]} is to be released."
     changed = repo.git(root, "diff", "--name-only", "--relative", pinned.code, "HEAD", "--", ".", *OTHERS).splitlines()
-    _output(needed="true" if changed else "false", base=pinned.code)
+    event.tell(needed="true" if changed else "false", base=pinned.code)
     if not changed:
         return f"Nothing to release: since {pinned.code[:12]}, which {first} runs, only pins and dvc.lock changed."
     return f"{len(changed)} files changed since {pinned.code[:12]}, which {first} runs, {changed[0]} among them."
@@ -180,14 +181,6 @@ def _undo(root: Path, before: str, environment: str) -> None:
     repo.git(root, "checkout", "--quiet", before, "--", pins.path(environment))
 
 
-def _known(root: Path, commit: str) -> bool:
-    try:
-        repo.commit(root, commit)
-    except RepositoryTrouble:
-        return False
-    return True
-
-
 def _fails(root: Path) -> list[str]:
     """Give the gates that the report here says failed."""
 
@@ -207,12 +200,5 @@ def _fails(root: Path) -> list[str]:
 
 
 def _published(release: str, pushed: bool, said: str) -> Published:
-    _output(pushed="true" if pushed else "false")
+    event.tell(pushed="true" if pushed else "false")
     return Published(release=release, pushed=pushed, said=said)
-
-
-def _output(**values: str) -> None:
-    """Tell the workflow's later steps."""
-    if target := os.environ.get("GITHUB_OUTPUT"):
-        with Path(target).open("a", encoding="utf-8") as file:
-            file.writelines(f"{name}={value}\n" for name, value in values.items())

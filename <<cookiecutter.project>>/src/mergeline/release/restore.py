@@ -4,7 +4,6 @@ What a pull request's run hands over is its lock and the objects that the lock n
 and lets DVC compare every input: when nothing runs, the model here is the very one that was reviewed.
 """
 
-import os
 import shutil
 import tarfile
 import tempfile
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from .. import bundle, forge, objects, repo, store
 from ..errors import Integrity, RepositoryTrouble, Usage
+from ..forge import event
 from . import ledger, pins
 from .handover import ARTIFACT, BESIDE, HANDOVER, dvc_hash, keep
 from .manifest import Release
@@ -84,7 +84,7 @@ def _handed_over(root: Path, folder: Path, source: str) -> str:
 
 
 def _base(root: Path) -> str:
-    main = next((rev for rev in ("origin/HEAD", "origin/main", "main") if _known(root, rev)), "HEAD")
+    main = next((rev for rev in ("origin/HEAD", "origin/main", "main") if repo.knows(root, rev)), "HEAD")
     commit = repo.merge_base(root, main)
     lock = repo.show(root, commit, objects.LOCK)
     if lock is None:
@@ -160,17 +160,7 @@ def _release_of(root: Path) -> Release | None:
     return None
 
 
-def _known(root: Path, rev: str) -> bool:
-    try:
-        repo.commit(root, rev)
-    except RepositoryTrouble:
-        return False
-    return True
-
-
 def _tell(ran: list[str] | None, words: str) -> str:
     """Also tell the workflow: `reviewed` is true when the model here is the one that was reviewed."""
-    if output := os.environ.get("GITHUB_OUTPUT"):
-        with Path(output).open("a", encoding="utf-8") as file:
-            file.write(f"reviewed={'true' if ran == [] else 'false'}\n")
+    event.tell(reviewed="true" if ran == [] else "false")
     return words
