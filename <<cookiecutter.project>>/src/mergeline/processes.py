@@ -6,12 +6,14 @@ import fcntl
 import os
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from .errors import Conflict
 
 LISTENING = "0A"  # TCP_LISTEN in /proc/net/tcp
+DYING_SECONDS = 2.0
 
 
 @contextlib.contextmanager
@@ -53,23 +55,32 @@ def held(path: Path) -> bool:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Bind and listen. Raises Conflict that names who has the port."""
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen(1024)
-    except OSError as error:
-        listener.close()
-        if error.errno != errno.EADDRINUSE:
+    """Bind and listen. Raises Conflict that names who has the port.
+
+    A killed process closes its files after its name is gone, so a port that nobody seems to have is asked for again.
+    """
+    deadline = time.monotonic() + DYING_SECONDS
+    while True:
+        listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+            listener.listen(1024)
+        except OSError as error:
+            listener.close()
+            if error.errno != errno.EADDRINUSE:
+                raise Conflict(
+                    f"cannot listen on {host}:{port}: {error.strerror}", "Choose another host or port."
+                ) from error
+        else:
+            return listener
+        holder = taker(port)
+        if holder or time.monotonic() > deadline:
             raise Conflict(
-                f"cannot listen on {host}:{port}: {error.strerror}", "Choose another host or port."
-            ) from error
-        raise Conflict(
-            f"port {port} is taken by {taker(port) or 'a process of another user'}",
-            "Stop it, or choose another port in the environment's terraform.tfvars.",
-        ) from None
-    return listener
+                f"port {port} is taken by {holder or 'a process of another user'}",
+                "Stop it, or choose another port in the environment's terraform.tfvars.",
+            )
+        time.sleep(0.02)
 
 
 def taker(port: int) -> str | None:

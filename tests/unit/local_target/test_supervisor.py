@@ -180,6 +180,17 @@ def test_refuses_a_taken_port_and_names_the_taker(folder: Path) -> None:
         local.start(folder, "127.0.0.1", other.getsockname()[1], "fake_worker")
 
 
+def test_a_port_that_a_dying_process_still_holds_is_waited_for(monkeypatch: pytest.MonkeyPatch, port: int) -> None:
+    monkeypatch.setattr(processes, "taker", lambda _: None)  # its name is gone before its files are closed
+    dying = socket.create_server(("127.0.0.1", port))
+    closing = threading.Timer(0.3, dying.close)
+    closing.start()
+
+    with processes.listen("127.0.0.1", port) as listener:
+        assert listener.getsockname()[1] == port
+    closing.join()
+
+
 def test_refuses_a_bundle_whose_index_was_changed(folder: Path, port: int, tmp_path: Path) -> None:
     found = bundle(tmp_path / "bundles", "1")
     (tmp_path / "bundles" / found / "bundle.json").write_text("changed")
