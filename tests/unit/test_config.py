@@ -63,7 +63,7 @@ def test_a_mistake_in_params_yaml_is_named(root: Path, old: str, new: str, said:
             "rules: { not_worse: true }",
             "matters.*roc_auc|matters",
         ),
-        ("at_least: 0.60", "atleast: 0.60", "atleast.*allowed: not_worse, at_least, at_most"),
+        ("at_least: 0.60", "atleast: 0.60", "atleast.*allowed: not_worse, proven_not_worse, better, at_least, at_most"),
         ("primary: roc_auc", "primary: [roc_auc]", "primary"),
         ("overrides: []", "override: []", "override.*allowed: primary, metrics, overrides, promotion"),
     ],

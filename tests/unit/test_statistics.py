@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from mergeline.errors import DegenerateRows
-from mergeline.metrics import mean, measure
+from mergeline.metrics import measure
+from mergeline.metrics.summed import mean
 from mergeline.statistics import Estimate, codes, difference, estimate
 
 

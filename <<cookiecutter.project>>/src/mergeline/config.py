@@ -73,10 +73,15 @@ class Export(_Strict, frozen=True, kw_only=True):
 
 
 class Compare(_Strict, frozen=True, kw_only=True):
-    """How pull requests are judged; taken from the base branch."""
+    """How pull requests are judged; taken from the base branch.
+
+    `refits` models trained anew measure the noise of training (1: not measured); `folds` earlier periods are judged too.
+    """
 
     group: str | None = None
     level: Level = 0.95
+    refits: Annotated[int, Meta(ge=1, le=20)] = 1
+    folds: Annotated[int, Meta(ge=0, le=12)] = 0
 
 
 class Params(_Strict, frozen=True, kw_only=True):
@@ -97,14 +102,20 @@ class Rules(_Strict, frozen=True, kw_only=True):
     """What a candidate must pass for one metric; an absent rule is not asked."""
 
     not_worse: bool = False
+    proven_not_worse: bool = False
+    better: bool = False
     at_least: float | None = None
     at_most: float | None = None
 
 
 class MetricGate(_Strict, frozen=True, kw_only=True):
-    """`matters` is the smallest difference that matters, in the metric's unit."""
+    """`matters` is the smallest difference that matters, in the metric's unit.
 
-    matters: float
+    `better` is the direction of a metric of the project's own, which src/model/metrics.py defines.
+    """
+
+    matters: Annotated[float, Meta(ge=0)]
+    better: Literal["higher", "lower"] | None = None
     rules: Rules = Rules()
 
 

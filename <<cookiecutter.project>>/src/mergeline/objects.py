@@ -72,14 +72,14 @@ def parse_yaml(content: bytes) -> Any:
 
 def outputs(root: Path) -> list[Output]:
     """Give what dvc.lock says the stages wrote, as far as dvc.yaml still declares it. Raises Integrity."""
-    declared = _declared(root)
+    known = declared(root)
     found = []
     for stage, entry in lock(root).get("stages", {}).items():
         for out in entry.get("outs", []):
             name, path = str(out.get("md5", "")), str(out.get("path", ""))
             if not NAME.fullmatch(name):
                 raise Integrity(f"{LOCK}: {path} of stage {stage} has no md5")
-            if path in declared:
+            if path in known:
                 found.append(Output(str(stage), path, name))
     return found
 
@@ -260,11 +260,16 @@ def unpack(root: Path, folder: Path) -> list[str]:
     return [out.path for out in wanted]
 
 
-def _declared(root: Path) -> set[str]:
+def stages(root: Path) -> dict[str, Any]:
+    """Give the stages of dvc.yaml by name."""
+    found: dict[str, Any] = (parse_yaml((root / PIPELINE).read_bytes()) or {}).get("stages", {})
+    return found
+
+
+def declared(root: Path) -> set[str]:
     """Give the outputs that dvc.yaml names: a lock from elsewhere must not write any other path."""
-    pipeline = parse_yaml((root / PIPELINE).read_bytes())
     paths: set[str] = set()
-    for stage in (pipeline or {}).get("stages", {}).values():
+    for stage in stages(root).values():
         for kind in ("outs", "metrics", "plots"):
             for out in stage.get(kind, []):
                 paths |= {str(out)} if isinstance(out, str) else {str(path) for path in out}

@@ -16,8 +16,15 @@ from . import environment
 
 NONE = "none"
 """What --base says when there is no base: only rules about the candidate alone judge."""
-NEEDED = ("bundle", "results/trained_on.parquet", "results/profile.json", "results/cost.json", "results/metrics.json")
-STAGES = ("validate", "evaluate", "export")
+NEEDED = (
+    "bundle",
+    "results/trained_on.parquet",
+    "results/profile.json",
+    "results/cost.json",
+    "results/metrics.json",
+    "results/refits",
+)
+STAGES = ("validate", "evaluate", "export", "refit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,28 +101,35 @@ def _restore(root: Path, checkout: Path, rev: str, params: Params, say: Callable
     if _choose_lock(root, checkout, rev) and not _absent(checkout):
         try:
             # Stages of a base with other packages must not run in this environment: only ask whether any would.
-            ran = objects.repro(checkout, allow_missing=True, targets=STAGES, dry=other, say=say)
+            ran = objects.repro(checkout, allow_missing=True, targets=stages(checkout), dry=other, say=say)
             if not other or not ran:
                 return ran
         except RepositoryTrouble:
             pass  # an input moved, and the raw rows that its stage reads are not in place
     objects.place(checkout)
     python = environment.python(root, checkout, ours, base_version=params.python)
-    return objects.repro(checkout, targets=STAGES, python=python, say=say)
+    return objects.repro(checkout, targets=stages(checkout), python=python, say=say)
+
+
+def stages(checkout: Path) -> list[str]:
+    """Give the stages of a verdict, as far as the checkout has them: one of an older template has fewer."""
+    declared = objects.stages(checkout)
+    return [name for name in STAGES if name in declared]
 
 
 def _absent(checkout: Path) -> list[str]:
     """Put the needed outputs in place, from the cache or the remote; give those that are in neither."""
     named = {out.path for out in objects.outputs(checkout)}
-    missing = [path for path in NEEDED if path not in named] or objects.place(checkout, NEEDED)
-    if missing and named.issuperset(NEEDED) and objects.has_remote(checkout):
+    needed = [path for path in NEEDED if path in objects.declared(checkout)]
+    missing = [path for path in needed if path not in named] or objects.place(checkout, needed)
+    if missing and named.issuperset(needed) and objects.has_remote(checkout):
         try:
             repo.run(
                 [sys.executable, "-m", "dvc", "fetch", "--quiet", *missing], checkout, env=repo.environment(checkout)
             )
         except RepositoryTrouble:
             return missing  # a remote that does not answer costs a training, not the verdict
-        missing = objects.place(checkout, NEEDED)
+        missing = objects.place(checkout, needed)
     return missing
 
 

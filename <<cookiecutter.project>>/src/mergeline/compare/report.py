@@ -20,8 +20,12 @@ SCHEMA = 1
 LARGEST = 4 * 1024**2
 FOLDER = "report"
 JSON, MARKDOWN, PAGE = "report.json", "report.md", "report.html"
+FEWEST_GROUPS, FEW_GROUPS = 10, 30
+"""Below the first number of groups nothing is told, below the second intervals are themselves uncertain."""
 
 Word = Literal["better", "worse", "same", "cannot tell"]
+Noise = Literal["of both", "of the base", "not measured"]
+"""Whose training was repeated to see its noise."""
 
 
 class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -41,7 +45,10 @@ class Side(_Record, frozen=True, kw_only=True):
 
 
 class Judged(_Record, frozen=True, kw_only=True):
-    """The rows that judged: how many of the held-out ones, in how many groups of which column (null: rows)."""
+    """The rows that judged: how many of the held-out ones, in how many groups of which column (null: rows).
+
+    `largest_group` is the share of the rows that the largest group holds.
+    """
 
     held_out: int
     rows: int
@@ -49,19 +56,27 @@ class Judged(_Record, frozen=True, kw_only=True):
     group: str | None
     period: tuple[str, str] | None = None
     hash: str
+    largest_group: float = 0.0
 
 
 class Difference(_Record, frozen=True, kw_only=True):
-    """Candidate minus base with its standard error over groups; `interval` is at `level`."""
+    """Candidate minus base with its standard error over groups; `interval` is at `level`, of test rows and training.
+
+    `noise` is the standard deviation that training anew gives, from `noise_freedom` degrees of freedom; `row_error`
+    the standard error as if rows were independent.
+    """
 
     value: float
     standard_error: float
     groups: int
     interval: tuple[float, float]
+    noise: float = 0.0
+    noise_freedom: float = 0.0
+    row_error: float | None = None
 
     def estimate(self) -> Estimate:
         """Give it as what intervals at other levels are made of."""
-        return Estimate(self.value, self.standard_error, self.groups)
+        return Estimate(self.value, self.standard_error, self.groups, self.noise, self.noise_freedom, self.row_error)
 
 
 class MetricRow(_Record, frozen=True, kw_only=True):
@@ -75,6 +90,25 @@ class MetricRow(_Record, frozen=True, kw_only=True):
     matters: float | None
     word: Word
     reason: str | None = None
+
+
+class FoldRow(_Record, frozen=True, kw_only=True):
+    """One earlier period, judged by models trained on the rows before it; null with a reason where it cannot be."""
+
+    first: str
+    end: str
+    difference: Difference | None
+    base: float | None = None
+    candidate: float | None = None
+    reason: str | None = None
+
+
+class Folds(_Record, frozen=True, kw_only=True):
+    """The primary metric over several periods; `mean` treats each as one observation, so its spread is between them."""
+
+    metric: str
+    rows: list[FoldRow] = []
+    mean: Difference | None = None
 
 
 class SliceRow(_Record, frozen=True, kw_only=True):
@@ -157,6 +191,9 @@ class Report(_Record, frozen=True, kw_only=True):
     judged: Judged
     metrics: list[MetricRow]
     slices: Slices
+    noise: Noise = "not measured"
+    refits: int = 0
+    folds: Folds | None = None
     params: list[Change] = []
     data: list[Change] = []
     columns: list[Change] = []
