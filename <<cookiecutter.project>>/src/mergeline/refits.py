@@ -1,14 +1,13 @@
 """The same recipe trained anew, so that the noise of training can be seen: `results/refits/`, written by `model refit`.
 
-Fit i takes another seed and draws the training groups anew. The draws depend on the group and i alone, so base and
-candidate see the same draws, and what both gain from them cancels in their difference.
+Fit i takes another seed and another half of the training groups. Which half depends on the group and i alone, so base
+and candidate see the same ones, and what both gain from them cancels in their difference. The spread over random halves
+is that of training sets drawn anew (the delete-half jackknife, Shao & Wu 1989), at half of the cost of a bootstrap.
 """
 
 from pathlib import Path
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from .errors import Integrity
 
@@ -25,7 +24,7 @@ class Fold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Index(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which files are there: models trained anew on drawn groups, and models of earlier origins."""
+    """Which files are there: models trained anew on halves of the groups, and models of earlier origins."""
 
     refits: list[str] = []
     folds: list[Fold] = []
@@ -43,16 +42,5 @@ def read(root: Path) -> Index:
 
 
 def models(root: Path) -> list[bytes]:
-    """Give the models trained anew, in the order of their draws."""
+    """Give the models trained anew, in the order of their halves."""
     return [(root / FOLDER / name).read_bytes() for name in read(root).refits]
-
-
-def times(units: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Say how often a group is drawn, shape (n,), from a number in [0, 1) for each: Poisson with mean 1 (Chamandy 2012).
-
-    >>> times(np.array([0.1, 0.5, 0.9, 0.99])).tolist()
-    [0, 1, 2, 4]
-    """
-    from scipy import stats
-
-    return np.asarray(stats.poisson.ppf(units, 1), dtype=np.int64)

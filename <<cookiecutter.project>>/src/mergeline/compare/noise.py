@@ -1,6 +1,6 @@
-"""The noise of training: how much a difference moves when both recipes are trained anew on other draws of the groups.
+"""The noise of training: how much a difference moves when both recipes are trained anew on other halves of the groups.
 
-The draws of base and candidate are the same ones, so what both gain or lose by them is no noise of their difference.
+The halves of base and candidate are the same ones, so what both gain or lose by them is no noise of their difference.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ Source = Literal["of both", "of the base", "not measured"]
 
 @dataclass(frozen=True, slots=True)
 class Anew:
-    """Scores of n rows by models trained anew, in the order of their draws; each shape (n,) or (n, classes)."""
+    """Scores of n rows by models trained anew, in the order of their halves; each shape (n,) or (n, classes)."""
 
     candidate: list[Floats]
     base: list[Floats]

@@ -8,7 +8,6 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import msgspec
-import numpy as np
 import polars as pl
 
 from .. import bundle, config, files, frames, refits
@@ -23,6 +22,7 @@ from .schema import TRAIN, Schema, schema
 from .split import unit
 from .train import fit
 
+HALF = 0.5
 SIGNED = f"bundle/{bundle.SIGNATURE}"
 
 
@@ -39,8 +39,8 @@ def run(root: Path) -> None:
     groups = group_names(rows, known, params)[1] if names else []
     for i, name in enumerate(names):
         with step(f"Train anew, {i + 1} of {len(names)}"):
-            drawn = draw(rows, groups, i, known.label if signed.classes else None)
-            files.write(into / name, _trained(drawn, known, params, i + 1, signed))
+            some = half(rows, groups, i, known.label if signed.classes else None)
+            files.write(into / name, _trained(some, known, params, i + 1, signed))
     folds = origins(rows, known, params)
     for fold in folds:
         with step(f"Train on the rows before {fold.first}"):
@@ -49,23 +49,21 @@ def run(root: Path) -> None:
     files.write_json(into / refits.INDEX, Index(refits=names, folds=folds))
 
 
-def draw(rows: pl.DataFrame, groups: list[str], which: int, label: str | None) -> pl.DataFrame:
-    """Draw groups with replacement; a class that no drawn group has keeps its first row, so that all are known.
+def half(rows: pl.DataFrame, groups: list[str], which: int, label: str | None) -> pl.DataFrame:
+    """Give the rows of a random half of the groups; a class that it lacks keeps its first row, so that all are known.
 
     Args:
         rows: n training rows.
-        groups: n names of groups; all rows of a group are drawn equally often.
-        which: another number gives another draw, the same one the same draw of each group.
+        groups: n names of groups; all rows of a group go together.
+        which: another number gives another half, the same one the same side for each group.
         label: the column of the class, None for regression.
     """
-    places = {name: unit(name, which) for name in set(groups)}
-    times = refits.times(np.array([places[name] for name in groups]))
+    sides = {name: unit(name, which) < HALF for name in set(groups)}
+    chosen = pl.Series([sides[name] for name in groups], dtype=pl.Boolean)
     if label is not None:
-        drawn = rows.filter(pl.Series(times > 0))[label]
-        firsts = rows.with_row_index("place").unique(label, keep="first", maintain_order=True)
-        lost = firsts.filter(~firsts[label].is_in(drawn.unique().to_list()))["place"].to_numpy()
-        times[lost] = 1
-    return rows[np.repeat(np.arange(len(rows)), times)]
+        there = rows.filter(chosen)[label].unique().to_list()
+        chosen |= rows.select(~pl.col(label).is_in(there) & pl.col(label).is_first_distinct()).to_series()
+    return rows.filter(chosen)
 
 
 def origins(rows: pl.DataFrame, known: Schema, params: Params) -> list[Fold]:
