@@ -5,26 +5,28 @@ import pickle
 import platform
 import resource
 import sys
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 import polars as pl
+from sklearn.utils._param_validation import InvalidParameterError
 from threadpoolctl import threadpool_limits
 
 from .. import config, files, frames
-from ..errors import BadData, BadSettings
+from ..config import Params
+from ..errors import BadData, BadSettings, your_code
 from ..progress import step
 from .schema import TRAIN, classes, schema, targets
 from .table import ESTIMATOR, feature_frame
 
 
 def run(root: Path) -> None:
-    """Write the pickled pipeline, which rows it saw, and what it cost. Raises BadData, BadSettings."""
+    """Write the pickled pipeline, which rows it saw, and what it cost. Raises BadData, BadSettings, BrokenCode."""
     params, known = config.of_stage(root), schema()
-    from model.estimator import estimator
-
-    rows = frames.read(root / TRAIN)
+    rows = frames.read(root / TRAIN, known.dtypes)
     labels = rows[known.label]
     names = classes(labels) if params.task == "classification" else []
     if params.task == "classification" and len(names) < 2:
@@ -39,15 +41,15 @@ def run(root: Path) -> None:
             f"feature {', '.join(empty)}: missing in all {len(rows)} training rows",
             "Mend the data, or leave it out of NUMERIC in src/model/features.py.",
         )
-    try:
-        pipeline = estimator(params.model, params.seeds.train)
-    except KeyError as error:
-        raise BadSettings(f"params.yaml: model has no {error}, which src/model/estimator.py asks for") from error
+    pipeline = unfitted(params)
     begun = perf_counter()
     # BLAS sums in another order with another number of threads.
-    with step(f"Fit on {len(rows):,} rows"), threadpool_limits(1, user_api="blas"):
+    with step(f"Fit on {len(rows):,} rows"), threadpool_limits(1, user_api="blas"), your_code("estimator.py"):
         try:
             pipeline.fit(made, wanted)
+        except InvalidParameterError as error:
+            key = next((f".{key}" for key, value in params.model.items() if f"Got {value!r} " in str(error)), "")
+            raise BadSettings(f"params.yaml: model{key}: {error}") from error
         except (TypeError, ValueError) as error:
             raise BadData(f"src/model/estimator.py: the fit fails: {' '.join(str(error).split()):.300}") from error
     cost = {
@@ -62,6 +64,55 @@ def run(root: Path) -> None:
     seen = pl.DataFrame([rows[known.row_id].cast(pl.String).alias("row_id"), frames.hashes(rows)])
     frames.write(root / "results/trained_on.parquet", seen)
     files.write_json(root / "results/cost.json", cost)
+
+
+class Section(Mapping[str, Any]):
+    """The section `model` of params.yaml, which keeps what was read of it."""
+
+    def __init__(self, content: Mapping[str, Any]) -> None:
+        self._content = content
+        self.read: set[str] = set()
+
+    def __getitem__(self, key: str) -> Any:
+        self.read.add(key)
+        return self._content[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._content)
+
+    def __len__(self) -> int:
+        return len(self._content)
+
+
+def unfitted(params: Params) -> Any:
+    """Ask src/model/estimator.py for its pipeline.
+
+    Raises:
+        BadSettings: it wants another section `model` than params.yaml has, or never reads one of its keys.
+        BrokenCode: it cannot be imported or run.
+    """
+    section: Any = Section(params.model)
+    with your_code("estimator.py"):
+        from model.estimator import estimator
+
+        try:
+            pipeline = estimator(section, params.seeds.train)
+        except KeyError as error:
+            raise BadSettings(
+                f"params.yaml: model has no {error}, which src/model/estimator.py asks for; it has: {_list(params.model)}"
+            ) from error
+        except (TypeError, ValueError) as error:
+            raise BadSettings(f"params.yaml: model: src/model/estimator.py refuses it: {error!r:.300}") from error
+    if unread := params.model.keys() - section.read:
+        raise BadSettings(
+            f"params.yaml: model.{_list(unread)}: src/model/estimator.py never reads it; it reads: {_list(section.read)}",
+            "Correct the key, or remove it.",
+        )
+    return pipeline
+
+
+def _list(keys: Iterable[str]) -> str:
+    return ", ".join(sorted(keys)) or "nothing"
 
 
 UNITS_PER_MB = 1024**2 if sys.platform == "darwin" else 1024
