@@ -141,7 +141,7 @@ def test_refuses_a_model_parameter_that_is_not_there(project: Project) -> None:
     project.set(model={"iterations": 10})
     project.edit("params.yaml", "  learning_rate: 0.1\n", "")
 
-    with pytest.raises(BadSettings, match="model has no 'learning_rate'.*it has: iterations, max_leaf_nodes"):
+    with pytest.raises(BadSettings, match=r"model has no 'learning_rate'.*it has: iterations, max_leaf_nodes"):
         project.until("train")
 
 
