@@ -157,6 +157,17 @@ def test_a_remote_that_does_not_answer_fails(project: Project) -> None:
     found = only(repository.remote(project.root))
 
     assert (found.level, found.code) == ("fail", 8)
+    assert "requires 'dvc-webdav' to be installed" in found.says
+
+
+def test_a_remote_with_nothing_there_is_a_warning(project: Project, tmp_path: Path) -> None:
+    config = project.root / ".dvc/config"
+    config.write_text(f"{config.read_text()}    remote = far\n['remote \"far\"']\n    url = {tmp_path / 'far'}\n")
+
+    assert only(repository.remote(project.root)).says == f"there is nothing at {tmp_path / 'far'}"
+
+    (tmp_path / "far").mkdir()
+    assert only(repository.remote(project.root)).level == "ok"
 
 
 def test_pre_commit_is_a_warning_until_it_is_installed(project: Project) -> None:

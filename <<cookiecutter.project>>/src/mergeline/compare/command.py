@@ -16,7 +16,7 @@ from rich.markdown import Markdown
 from .. import bundle, config, frames, objects, refits, repo
 from ..bundle import Bundle
 from ..config import Gates, Params
-from ..errors import BadData, GateFailed, MergelineError
+from ..errors import BadData, GateFailed, MergelineError, your_code
 from ..forge import event
 from ..progress import step
 from . import base as bases
@@ -158,8 +158,9 @@ def _anew(root: Path, model: Bundle) -> list[Bundle]:
 
 
 def schema_names() -> Names:
-    """Give the names of src/model/schema.py. Raises BadData when one is not there."""
-    from model import schema
+    """Give the names of src/model/schema.py. Raises BrokenCode, or BadData when one is not there."""
+    with your_code("schema.py"):
+        from model import schema
 
     try:
         return Names(schema.LABEL, schema.ROW_ID, schema.TIME, tuple(schema.SLICES))

@@ -121,7 +121,7 @@ def _put(root: Path, lock: bytes, release: Release | None) -> None:
     try:
         missing = [path for path in objects.place(root) if not path.startswith(objects.RAW)]
         if missing and store.pull(root, missing):
-            missing = objects.place(root, missing)
+            missing = list(objects.place(root, missing))
         if missing and not (release is not None and _from_forge(root, release)):
             raise RepositoryTrouble(
                 f"{', '.join(missing)}: neither the cache nor a remote nor a release of the forge has it",

@@ -20,7 +20,7 @@ LARGEST_SLICES = 50
 def run(root: Path) -> None:
     """Write results/metrics.json and results/predictions.parquet. Raises BadData, BadSettings."""
     params, known, model = config.of_stage(root), schema(), fitted(root)
-    rows = frames.read(root / HELD_OUT)
+    rows = frames.read(root / HELD_OUT, known.dtypes)
     labels = targets(rows[known.label], params.task, model.classes)
     scores = model.scores(feature_frame(rows, known))
     judged = scores if len(model.classes) > 2 else scores[:, -1]

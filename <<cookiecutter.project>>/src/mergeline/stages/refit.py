@@ -17,10 +17,10 @@ from ..errors import BadSettings
 from ..progress import step
 from ..refits import Fold, Index
 from . import convert
+from .fit import fit
 from .groups import names as group_names
 from .schema import TRAIN, Schema, schema
 from .split import unit
-from .train import fit
 
 HALF = 0.5
 SIGNED = f"bundle/{bundle.SIGNATURE}"
@@ -31,7 +31,7 @@ def run(root: Path) -> None:
     params, known = config.of_stage(root), schema()
     compare = params.compare
     signed = msgspec.json.decode((root / SIGNED).read_bytes(), type=Signature)
-    rows = frames.read(root / TRAIN)
+    rows = frames.read(root / TRAIN, known.dtypes)
     into = root / refits.FOLDER
     shutil.rmtree(into, ignore_errors=True)
     count = compare.refits if compare.refits > 1 else 0
