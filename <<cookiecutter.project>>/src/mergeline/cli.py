@@ -85,6 +85,14 @@ for _name, _text in {
     _stage(_name, _text)
 
 
+@app.command(rich_help_panel=STAGES)
+def fetch() -> None:
+    """Fetch the raw rows that *.dvc files name from the DVC remote."""
+    from . import fetch as room
+
+    out.print(room.run(_root()), markup=False)
+
+
 @app.command(rich_help_panel=JUDGE)
 def compare(
     base: Annotated[str, typer.Option(help="Branch, tag or commit that the change is for.")] = "main",
