@@ -51,9 +51,14 @@ def propose(
     # As a person, who has a token of her own; a fork's head is known to the repository under refs/pull.
     git(clone, "push", "--quiet", api.origin, f"HEAD:refs/{'pull/1/head' if fork else f'heads/{branch}'}")
     number = api.open(head if fork else branch, fork=fork)
-    git(clone, "switch", "--quiet", "--detach", "origin/main")
-    git(clone, "merge", "--quiet", "--no-ff", "--message", f"Merge {branch} into main", head)
+    merge_commit(clone, head)
     return number
+
+
+def merge_commit(clone: Path, head: str) -> None:
+    """Check out what GitHub does for a pull request: its head, merged into main, on no branch."""
+    git(clone, "switch", "--quiet", "--detach", "origin/main")
+    git(clone, "merge", "--quiet", "--no-ff", "--message", f"Merge {head} into main", head)
 
 
 @pytest.fixture(scope="session")
