@@ -35,21 +35,30 @@ def write(root: Path, files: dict[str, str]) -> None:
 def propose(
     api: GitHubAPI, clone: Path, branch: str, changes: dict[str, tuple[str, str]], fork: str | None = None
 ) -> int:
-    """Push a branch of `clone` that replaces texts in files, open its pull request, check out GitHub's merge commit."""
+    """Push a branch of `clone` that replaces texts in files, open its pull request, check out GitHub's merge commit.
+
+    A file whose old text is empty is a new one.
+    """
     git(clone, "fetch", "--quiet", api.origin, "+refs/heads/*:refs/remotes/origin/*")
     git(clone, "switch", "--quiet", "--create", branch, "origin/main")
     for name, (old, new) in changes.items():
-        content = (clone / name).read_text()
+        content = (clone / name).read_text() if old else ""
         assert old in content, f"{name} has no {old!r}"
-        (clone / name).write_text(content.replace(old, new))
-    git(clone, "commit", "--quiet", "--all", "--message", f"Change {branch}")
+        write(clone, {name: content.replace(old, new) if old else new})
+    git(clone, "add", "--all")
+    git(clone, "commit", "--quiet", "--message", f"Change {branch}")
     head = git(clone, "rev-parse", "HEAD")
     # As a person, who has a token of her own; a fork's head is known to the repository under refs/pull.
     git(clone, "push", "--quiet", api.origin, f"HEAD:refs/{'pull/1/head' if fork else f'heads/{branch}'}")
     number = api.open(head if fork else branch, fork=fork)
-    git(clone, "switch", "--quiet", "--detach", "origin/main")
-    git(clone, "merge", "--quiet", "--no-ff", "--message", f"Merge {branch} into main", head)
+    merge_commit(clone, head)
     return number
+
+
+def merge_commit(clone: Path, head: str) -> None:
+    """Check out what GitHub does for a pull request: its head, merged into main, on no branch."""
+    git(clone, "switch", "--quiet", "--detach", "origin/main")
+    git(clone, "merge", "--quiet", "--no-ff", "--message", f"Merge {head} into main", head)
 
 
 @pytest.fixture(scope="session")

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.local_forge.api import Token
 from tests.tools import need
-from tests.workflows.conftest import Make, git
+from tests.workflows.conftest import Make, git, propose
 from tests.workflows.runner import act
 
 pytestmark = pytest.mark.slow
@@ -32,3 +33,17 @@ def test_a_project_that_fails_its_checks_is_red(hosted: Make, fresh: Path, tmp_p
     run = act(clone, "check.yml", "push", {"ref": "refs/heads/main"}, api, tmp_path / "run")
 
     assert run.jobs == {"check": "failure", "terraform": "failure", "check-pass": "failure"}
+
+
+def test_a_fork_that_commits_a_lock_is_refused(hosted: Make, fresh: Path, tmp_path: Path) -> None:
+    api, clone = hosted(fresh)
+    api.tokens["fork-token"] = Token("github-actions[bot]", write=False)
+    lock = "schema: '2.0'\nstages: {}\n"
+    number = propose(api, clone, "theirs", {"dvc.lock": ("", lock)}, fork="mallory/flight-delays")
+    assert git(clone, "branch", "--show-current") == "", "as GitHub checks it out: a merge that is on no branch"
+
+    run = act(clone, "check.yml", "pull_request", api.event(number), api, tmp_path / "run", token="fork-token")  # noqa: S106 - known to the local forge alone
+
+    assert run.jobs == {"check": "failure", "terraform": "success", "check-pass": "failure"}
+    assert "dvc.lock is changed on this branch, and only a release may" in run.printed
+    assert run.steps["check: Check"] == "failure"

@@ -162,6 +162,24 @@ def test_releases_and_deployments_start_where_they_should() -> None:
     assert deploy["schedule"]
 
 
+def test_an_image_says_which_model_commit_and_repository_it_is_of() -> None:
+    asked = set(re.findall(r"^ARG (\w+)=", (GITHUB.parent / "Dockerfile").read_text(), re.MULTILINE)) - {"BASE"}
+    (build,) = [s for s in steps(GITHUB / "workflows/release.yml") if "build-push-action" in s.get("uses", "")]
+
+    given = dict(line.split("=", 1) for line in build["with"]["build-args"].splitlines())
+    assert set(given) == asked == {"NAME", "REVISION", "SOURCE"}
+    assert given["REVISION"] == "${{ steps.ask.outputs.commit }}", "main may be newer than the push that started it"
+    assert "steps.ask.outputs.name" in given["NAME"]
+    assert "github.repository" in given["SOURCE"]
+
+
+def test_a_plan_is_made_where_the_deployment_is_and_a_deployment_does_not_ask_what_its_push_changed() -> None:
+    found = read(GITHUB / "workflows" / "deploy.yml")
+
+    assert found["jobs"]["plan"]["runs-on"] == found["jobs"]["deploy"]["runs-on"]
+    assert "github.event.before" not in str(found), "a push whose run was replaced would never be deployed"
+
+
 @pytest.fixture(scope="module")
 def checked_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The .github folder where it belongs: at the top of a repository."""

@@ -1,5 +1,7 @@
 """train.yml, run: a pull request from a branch and from a fork."""
 
+import hashlib
+import shutil
 from pathlib import Path
 
 import pytest
@@ -69,3 +71,27 @@ def test_a_pull_request_that_moves_pins_alone_trains_nothing(hosted: Make, small
     assert run.code == 0, run.printed
     assert run.jobs == {"train": "success", "verdict-pass": "success"}
     assert api.writes() == []
+
+
+def test_a_fork_that_cannot_fetch_the_rows_is_told_who_can_train_it(hosted: Make, small: Path, tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    shutil.copytree(small, project)
+    rows = project / "data/files/flights.parquet"
+    md5 = hashlib.md5(rows.read_bytes(), usedforsecurity=False).hexdigest()
+    rows.with_name("flights.parquet.dvc").write_text(
+        f"outs:\n- md5: {md5}\n  size: {rows.stat().st_size}\n  hash: md5\n  path: flights.parquet\n"
+    )
+    rows.unlink()
+    with (project / ".dvc/config").open("a") as config:
+        config.write("    remote = storage\n['remote \"storage\"']\n    url = http://127.0.0.1:9/rows\n")
+    api, clone = hosted(project)
+    api.tokens["fork-token"] = Token("github-actions[bot]", write=False)
+    number = propose(api, clone, "theirs", FASTER, fork="mallory/flight-delays")
+
+    run = act(clone, "train.yml", "pull_request", api.event(number), api, tmp_path / "run", token="fork-token")  # noqa: S106 - known to the local forge alone
+
+    assert run.code == 0, run.printed
+    assert run.jobs == {"train": "success", "verdict-pass": "success"}
+    assert "a maintainer must push this branch" in run.summary
+    assert api.writes() == []
+    assert not run.artifacts.exists()

@@ -86,6 +86,14 @@ for _name, _text in {
     _stage(_name, _text)
 
 
+@app.command(rich_help_panel=STAGES)
+def fetch() -> None:
+    """Fetch the raw rows that *.dvc files name from the DVC remote."""
+    from . import fetch as room
+
+    out.print(room.run(_root()), markup=False)
+
+
 @app.command(rich_help_panel=JUDGE)
 def compare(
     base: Annotated[str, typer.Option(help="Branch, tag or commit that the change is for.")] = "main",
@@ -268,15 +276,21 @@ def plan(
     json: Json = False,
 ) -> None:
     """Show what a deployment of the pinned release would change (terraform plan)."""
-    from .release import deploy as room
+    from .release import plan as room
 
-    _say(room.plan(_root(), environment, comment=comment), json)
+    _say(room.run(_root(), environment, comment=comment), json)
 
 
 @app.command(rich_help_panel=RELEASE)
 def deploy(
     environment: Annotated[str, typer.Argument(help="dev, staging or production.")],
     rehearse: Annotated[bool, typer.Option(help="Destroy it after the smoke test: for machines that vanish.")] = False,
+    due: Annotated[
+        bool, typer.Option("--due", help="Only where that was not done since its pin, its folder or a module changed.")
+    ] = False,
+    digest: Annotated[
+        str | None, typer.Option(help="Apply the plan of this digest though the pull request shows another.")
+    ] = None,
     destroy: Annotated[bool, typer.Option("--destroy", help="Stop and remove what runs there; the pin stays.")] = False,
     json: Json = False,
 ) -> None:
@@ -286,7 +300,7 @@ def deploy(
     if destroy:
         out.print(room.destroy(_root(), environment))
     else:
-        _say(room.run(_root(), environment, rehearse=rehearse), json)
+        _say((room.due if due else room.run)(_root(), environment, rehearse=rehearse, digest=digest), json)
 
 
 @app.command(rich_help_panel=RUN)

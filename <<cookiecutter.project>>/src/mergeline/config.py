@@ -140,7 +140,6 @@ class Promotion(_Strict, frozen=True, kw_only=True):
     """The order in which environments get a release."""
 
     order: tuple[str, ...] = ("staging", "production")
-    watch_minutes: float = 10
 
 
 class Gates(_Strict, frozen=True, kw_only=True):

@@ -1,13 +1,24 @@
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from mergeline.release import terraform
+from mergeline.release import build, promotion, terraform
+from mergeline.release.manifest import Release
 from mergeline.serve import local
+from tests.local_forge.api import GitHubAPI, running
 from tests.tools import need
 from tests.unit.project import NAME, Project
+
+
+def release(project: Project, seed: int) -> Release:
+    """Train a model, release it, and pin it in staging."""
+    project.train(seed)
+    made = build.run(project.root, image=None).release
+    promotion.promote(project.root, "staging", release=None, pull_request=False)
+    return made
 
 
 @pytest.fixture
@@ -28,3 +39,17 @@ def place(tmp_path: Path, port: int, monkeypatch: pytest.MonkeyPatch) -> Iterato
     project.commit("Choose a free port")
     yield project
     local.stop(terraform.folder(project.root, "staging") / "run")
+
+
+@pytest.fixture
+def api(place: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[GitHubAPI]:
+    """The forge of that project, with main as it is now; this process acts with a workflow's own token."""
+    origin = tmp_path / "origin.git"
+    subprocess.run(["git", "clone", "--bare", "--quiet", place.root, origin], check=True, capture_output=True)
+    place.git("remote", "add", "origin", str(origin))
+    with running("octo/flight-delays", origin) as served:
+        monkeypatch.setenv("GITHUB_TOKEN", "workflow-token")
+        monkeypatch.setenv("GITHUB_REPOSITORY", "octo/flight-delays")
+        monkeypatch.setenv("GITHUB_API_URL", served.url)
+        yield served
+    assert served.wrong == []

@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import threading
 import time
 import urllib.request
@@ -15,22 +14,15 @@ from pathlib import Path
 import pytest
 
 from mergeline import bundle, processes
-from mergeline.errors import Conflict, DeploymentFailed, Integrity, RepositoryTrouble, Usage
-from mergeline.release import build, deploy, ledger, promotion, smoke, status, terraform
+from mergeline.errors import Conflict, DeploymentFailed, Integrity, RepositoryTrouble
+from mergeline.release import build, deploy, ledger, plan, promotion, smoke, status, terraform
 from mergeline.release.manifest import Release
 from mergeline.serve import local
-from tests.local_forge.api import running as serving
+from tests.local_forge.api import GitHubAPI
+from tests.unit.local_target.conftest import release
 from tests.unit.project import Project
 
 pytestmark = pytest.mark.slow
-
-
-def release(project: Project, seed: int) -> Release:
-    """Train a model, release it, and pin it in staging."""
-    project.train(seed)
-    made = build.run(project.root, image=None).release
-    promotion.promote(project.root, "staging", release=None, pull_request=False)
-    return made
 
 
 def until(done: Callable[[], object], seconds: float = 15) -> None:
@@ -71,9 +63,9 @@ def break_answers(project: Project) -> Release:
 def test_a_release_comes_up_answers_as_tested_and_plans_clean_afterwards(place: Project, port: int) -> None:
     made = release(place, 1)
 
-    first = deploy.plan(place.root, "staging")
+    first = plan.run(place.root, "staging")
     done = deploy.run(place.root, "staging")
-    after = deploy.plan(place.root, "staging")
+    after = plan.run(place.root, "staging")
 
     assert [a.action for a in first.actions] == ["create", "create"]
     assert (first.running, first.pinned) == (None, made.id)
@@ -150,10 +142,10 @@ def test_status_sees_a_dead_supervisor_and_the_next_deployment_repairs_it(place:
     os.kill(int(str(running(place)["pid"])), signal.SIGKILL)
     until(lambda: look(place).word == "dead")
 
-    plan = deploy.plan(place.root, "staging")
+    repair = plan.run(place.root, "staging")
     deploy.run(place.root, "staging")
 
-    assert plan.actions != []
+    assert repair.actions != []
     assert look(place).word == "running"
     assert version(port) == made.id
 
@@ -265,35 +257,24 @@ def test_refuses_a_pin_that_no_commit_holds(place: Project) -> None:
         deploy.run(place.root, "staging")
 
 
-def test_equal_changes_have_equal_digests(place: Project) -> None:
-    release(place, 1)
-    one, again = (deploy.plan(place.root, "staging") for _ in range(2))
-    release(place, 2)
-
-    assert one.digest == again.digest
-    assert deploy.plan(place.root, "staging").digest != one.digest
-
-
 def test_a_failed_deployment_proposes_the_rollback_where_there_is_a_forge(
-    place: Project, port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    place: Project, port: int, api: GitHubAPI
 ) -> None:
     good = release(place, 1)
+    place.git("push", "--quiet", "origin", "main")
     deploy.run(place.root, "staging")
     break_answers(place)
-    origin = tmp_path / "origin.git"
-    subprocess.run(["git", "clone", "--quiet", "--bare", place.root, origin], check=True)
-    place.git("remote", "add", "origin", str(origin))
-    with serving("octo/flight-delays", origin) as api:
-        monkeypatch.setenv("GITHUB_TOKEN", "workflow-token")
-        monkeypatch.setenv("GITHUB_REPOSITORY", "octo/flight-delays")
-        monkeypatch.setenv("GITHUB_API_URL", api.url)
+    place.git("push", "--quiet", "origin", "main")
 
-        with pytest.raises(DeploymentFailed, match="pull request #"):
-            deploy.run(place.root, "staging")
+    with pytest.raises(DeploymentFailed, match="pull request #"):
+        deploy.run(place.root, "staging")
 
     assert version(port) == good.id
     assert [pull["head"] for pull in api.pulls.values()] == ["pin/staging"]
-    assert [(s["context"], s["state"]) for s in api.statuses] == [("deploy (staging)", "failure")]
+    assert [(s["context"], s["state"]) for s in api.statuses] == [
+        ("deploy (staging)", "failure"),
+        ("deploy (staging)", "success"),
+    ]
 
 
 def test_status_says_when_the_pin_moved_and_nothing_was_deployed_since(place: Project) -> None:
@@ -315,38 +296,3 @@ def test_status_sees_a_foreign_process_on_the_port(place: Project, port: int) ->
 
     assert found.word == "foreign"
     assert f"pid {os.getpid()}" in found.detail
-
-
-def test_a_plan_is_one_comment_that_the_next_plan_replaces(
-    place: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    origin = tmp_path / "origin.git"
-    made = release(place, 1)
-    place.git("branch", "feature")
-    subprocess.run(["git", "clone", "--quiet", "--bare", place.root, origin], check=True)
-    with serving("octo/flight-delays", origin) as api:
-        number = api.open("feature")
-        (tmp_path / "event.json").write_text(json.dumps(api.event(number)))
-        for name, value in {
-            "GITHUB_TOKEN": "workflow-token",
-            "GITHUB_REPOSITORY": "octo/flight-delays",
-            "GITHUB_API_URL": api.url,
-            "GITHUB_EVENT_PATH": str(tmp_path / "event.json"),
-        }.items():
-            monkeypatch.setenv(name, value)
-
-        first = deploy.plan(place.root, "staging", comment=True)
-        again = deploy.plan(place.root, "staging", comment=True)
-
-    (comment,) = api.comments
-    assert first.comment == again.comment
-    assert f"Release none → {made.id[:12]}" in comment["body"]
-    assert first.digest[:16] in comment["body"]
-    assert api.wrong == []
-
-
-def test_a_plan_that_no_pull_request_asked_for_has_nowhere_to_be_posted(place: Project) -> None:
-    release(place, 1)
-
-    with pytest.raises(Usage, match="no pull request"):
-        deploy.plan(place.root, "staging", comment=True)

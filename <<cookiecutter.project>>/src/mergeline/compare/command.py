@@ -1,6 +1,5 @@
 """`model compare`: train or restore both models, judge them on the same rows, write the report, ask the gates."""
 
-import os
 import sys
 import webbrowser
 from collections.abc import Iterator
@@ -75,9 +74,8 @@ def run(root: Path, *, base: str, summary: bool, open_page: bool, json: bool) ->
     text = markdown.render(made)
     (folder / report.MARKDOWN).write_text(text, encoding="utf-8")
     (folder / report.PAGE).write_text(page.render(made), encoding="utf-8")
-    if summary and (target := os.environ.get("GITHUB_STEP_SUMMARY")):
-        with Path(target).open("a", encoding="utf-8") as file:
-            file.write(text + "\n")
+    if summary:
+        event.summarise(text)
     if json:
         sys.stdout.write((folder / report.JSON).read_text(encoding="utf-8"))
     else:

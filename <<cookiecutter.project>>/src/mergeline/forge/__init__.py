@@ -77,6 +77,9 @@ class Forge(Protocol):
         The marker is hidden in the body: as it is when it is an HTML comment, else in one.
         """
 
+    def commented(self, number: int, marker: str) -> str | None:
+        """Give the comment that a workflow's own token posted with `marker`, or None: anybody can write a marker."""
+
     def status(self, commit: str, context: str, state: State, description: str, url: str | None = None) -> None:
         """Set a commit's status; `description` is cut to what the forge takes."""
 

@@ -59,3 +59,10 @@ def tell(**values: str) -> None:
     if target := os.environ.get("GITHUB_OUTPUT"):
         with Path(target).open("a", encoding="utf-8") as file:
             file.writelines(f"{name}={value}\n" for name, value in values.items())
+
+
+def summarise(text: str) -> None:
+    """Append Markdown to the summary of this workflow run's job; nothing outside of one."""
+    if target := os.environ.get("GITHUB_STEP_SUMMARY"):
+        with Path(target).open("a", encoding="utf-8") as file:
+            file.write(f"{text}\n")

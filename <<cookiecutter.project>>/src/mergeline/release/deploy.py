@@ -1,57 +1,26 @@
-"""Deploy a pinned release: apply, wait, test, and go back at once when it fails. The plan shows it beforehand."""
+"""Deploy a pinned release: apply, wait, test, and go back at once when it fails."""
 
-import hashlib
 import os
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from rich.markdown import Markdown
 
 from .. import forge, processes, store
-from ..errors import MergelineError, Usage
+from ..errors import MergelineError
 from ..forge import event
-from . import ledger, manifest, pins, promotion, records, smoke, terraform
+from . import ledger, manifest, pins, plan, promotion, records, smoke, terraform
 from .manifest import Pin, Release
 from .records import Deployment
 from .terraform import Action
 
-SUPERVISOR = "module.service.terraform_data.service"
 HOSTED = "github-hosted"
 """What a machine says of itself (RUNNER_ENVIRONMENT) that vanishes with the job."""
-
-
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What a deployment would change; equal changes have equal digests."""
-
-    environment: str
-    running: str | None
-    pinned: str | None
-    verdict: str | None
-    actions: list[Action]
-    digest: str
-    comment: str | None = None
-
-    def markdown(self) -> str:
-        """Give it for a comment and for the terminal."""
-        lines = [f"### Plan for {self.environment}", ""]
-        if self.running == self.pinned:
-            lines.append(f"The release stays {_short(self.pinned)}.")
-        else:
-            lines.append(f"Release {_short(self.running)} → {_short(self.pinned)}")
-            if self.verdict:
-                lines[-1] += f" ({self.verdict})"
-        lines += ["", *(f"- {a.action} `{a.address}`" for a in self.actions)]
-        lines += [] if self.actions else ["Nothing changes."]
-        return "\n".join([*lines, "", f"Digest `{self.digest[:16]}`"])
-
-    def table(self) -> Any:
-        """Draw it."""
-        return Markdown(self.markdown())
+REHEARSED = "rehearsed, nothing left running"
 
 
 class Deployed(msgspec.Struct, frozen=True, kw_only=True):
-    """What was deployed; `rows` is how many answers were compared."""
+    """What was deployed; `rows` is how many answers were compared, `planned` says with which plan."""
 
     environment: str
     release: str | None
@@ -59,82 +28,92 @@ class Deployed(msgspec.Struct, frozen=True, kw_only=True):
     rows: int
     actions: list[Action]
     rehearsed: bool
-    record: str | None
+    planned: str
+    record: str
 
     def table(self) -> Any:
         """Say it in a few lines."""
-        if self.release is None:
-            return f"{self.environment}: no release is pinned, so nothing serves; infrastructure is in place."
-        words = f"{self.environment}: release {self.release[:12]}"
+        words = f"{self.environment}: release {str(self.release)[:12]}"
+        applied = f"kept as {self.record}; {self.planned}."
         tested = f"{self.rows} answers as tested" if self.rows else "answers (the bundle has no rows to test it with)"
+        if self.release is None:
+            return f"{self.environment}: no release is pinned, so nothing serves; infrastructure is in place; {applied}"
         if self.rehearsed:
-            return f"{words} came up, {tested}; rehearsed, nothing left running."
-        return f"{words} runs at {self.url}, {tested}; kept as {self.record}."
+            return f"{words} came up, {tested}; {REHEARSED}; {applied}"
+        return f"{words} runs at {self.url}, {tested}; {applied}"
 
 
-def plan(root: Path, environment: str, *, comment: bool = False) -> Plan:
-    """Show what `run` would change.
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """A deployment that was done before, of all that git asks for now."""
+
+    environment: str
+    commit: str
+    description: str
+
+    def table(self) -> Any:
+        """Say it in a line."""
+        return f"{self.environment}: {self.commit[:12]} was deployed before ({self.description}): nothing to do."
+
+
+def due(root: Path, environment: str, *, rehearse: bool = False, digest: str | None = None) -> Deployed | Standing:
+    """Deploy as `run` does, unless that was done since the environment's folder, its pin included, or a module changed.
+
+    It asks the record of the commit that changed them last, so a deployment that never happened is made up for by the
+    next one, whatever that one is for. Step output: `deployed`.
 
     Raises:
-        Integrity, RepositoryTrouble: the pin, see `pins.committed`.
-        Usage: a comment is wanted but this run is of no pull request, or there is no forge.
-        DeploymentFailed: Terraform's own error.
+        ForgeTrouble: the forge, which keeps the records, does not answer; for the rest see `run`.
     """
-    release = pins.committed(root, environment).release
-    terraform.init(root, environment)
-    running = terraform.outputs(root, environment).get("release_id")
-    actions = terraform.plan(root, environment, replace=_dead(root, environment))
-    pinned = release.id if release else None
-    found = Plan(
-        environment=environment,
-        running=running,
-        pinned=pinned,
-        verdict=ledger.verdict_words(release) if release else None,
-        actions=actions,
-        digest=hashlib.sha256(msgspec.json.encode([running, pinned, actions])).hexdigest(),
-    )
-    if not comment:
-        return found
-    connected, run_of = forge.connect(root), event.pull_request()
-    if connected is None or run_of is None:
-        raise Usage("there is no pull request to comment on", "Leave --comment out, or run it in deploy.yml.")
-    url = connected.comment(run_of.number, f"plan-{environment}", found.markdown())
-    return msgspec.structs.replace(found, comment=url)
+    pins.check(root, environment)
+    commit = plan.asked_by(root, environment)
+    record = records.last(root, commit, environment)
+    if (
+        record is None
+        or record.state != "success"
+        or (REHEARSED in record.description and not _vanishes(root, environment, rehearse))
+    ):
+        return run(root, environment, rehearse=rehearse, digest=digest)
+    event.tell(deployed="false")
+    return Standing(environment=environment, commit=commit, description=record.description)
 
 
-def run(root: Path, environment: str, *, rehearse: bool = False) -> Deployed:
-    """Apply the committed pin and test it over HTTP.
+def run(root: Path, environment: str, *, rehearse: bool = False, digest: str | None = None) -> Deployed:
+    """Apply the committed pin and test it over HTTP. Step output: `deployed`.
 
     Args:
         root: the project's folder.
         environment: which.
         rehearse: destroy it afterwards, also when it failed; so is always a local environment on a hosted runner.
+        digest: of a plan to apply although the pull request shows another, see `plan.check`.
 
     Raises:
         Integrity, RepositoryTrouble: the pin, see `pins.committed`; its bundle, see `store.fetch`.
-        Conflict: a port is taken, or another deployment of this environment is under way.
+        Conflict: the plan is not the one that was reviewed, a port is taken, or another deployment is under way.
+        ForgeTrouble: the forge, which has the reviewed plan, does not answer.
         DeploymentFailed: it did not pass; the previous release runs again.
     """
     release = pins.committed(root, environment).release
-    rehearse = rehearse or (_local(root, environment) and os.environ.get("RUNNER_ENVIRONMENT") == HOSTED)
+    rehearse = _vanishes(root, environment, rehearse)
     folder = store.fetch(release.model.bundle_id, root, release.id) if release else None
     with processes.locked(terraform.folder(root, environment) / "deploying", f"a deployment of {environment}"):
         terraform.init(root, environment)
         before = terraform.outputs(root, environment)
+        planned = plan.check(root, environment, digest)
         try:
-            actions = terraform.apply(root, environment, replace=_dead(root, environment))
+            actions = terraform.apply(root, environment, replace=terraform.dead(root, environment))
             url = terraform.outputs(root, environment).get("url")
             rows = smoke.check(str(url), folder, release) if release and folder else 0
         except MergelineError as error:
             words = _go_back(root, environment, before, rehearse)
+            _record(root, environment, release, "failure", f"{error.args[0]}; {words}")
             if release is not None:
-                _record(root, environment, release, "failure", f"{error.args[0]}; {words}")
                 words += _propose_rollback(root, environment, error.args[0])
             raise type(error)(f"{environment}: {error.args[0]}; {words}", error.remedy) from error
         if rehearse:
             terraform.destroy(root, environment)
-        words = "rehearsed, nothing left running" if rehearse else f"runs, {rows} answers as tested"
-        record = _record(root, environment, release, "success", words) if release else None
+        words = f"runs, {rows} answers as tested" if release else "no release is pinned"
+        record = _record(root, environment, release, "success", REHEARSED if rehearse else words)
+    event.tell(deployed="true")
     return Deployed(
         environment=environment,
         release=release.id if release else None,
@@ -142,6 +121,7 @@ def run(root: Path, environment: str, *, rehearse: bool = False) -> Deployed:
         rows=rows,
         actions=actions,
         rehearsed=rehearse,
+        planned=planned,
         record=record,
     )
 
@@ -196,24 +176,20 @@ def _propose_rollback(root: Path, environment: str, reason: str) -> str:
         return f"; no rollback was proposed: {error.args[0]}"
 
 
-def _dead(root: Path, environment: str) -> list[str]:
-    """Name the resource to replace when Terraform believes in a supervisor that has died."""
-    run_folder = terraform.folder(root, environment) / "run"
-    applied = bool(terraform.outputs(root, environment).get("url"))
-    return [SUPERVISOR] if applied and _local(root, environment) and not processes.held(run_folder / "lock") else []
+def _vanishes(root: Path, environment: str, rehearse: bool) -> bool:
+    return rehearse or (terraform.local(root, environment) and os.environ.get("RUNNER_ENVIRONMENT") == HOSTED)
 
 
-def _local(root: Path, environment: str) -> bool:
-    target = (root / pins.FOLDER / environment / "target.tf").read_text(encoding="utf-8")
-    return '/modules/service/local"' in target
-
-
-def _record(root: Path, environment: str, release: Release, state: records.State, words: str) -> str:
+def _record(root: Path, environment: str, release: Release | None, state: records.State, words: str) -> str:
+    """Keep what happened on the commit that moved the pin, for the ledger, and on the one that `due` asks."""
     deployment = Deployment(
-        environment=environment, release=release.id, state=state, description=words[:300], created=records.now()
+        environment=environment,
+        release=release.id if release else None,
+        state=state,
+        description=words[:300],
+        created=records.now(),
     )
-    return records.write(root, pins.commit_of(root, environment), deployment)
-
-
-def _short(release: str | None) -> str:
-    return release[:12] if release else "none"
+    moved, asked = pins.commit_of(root, environment), plan.asked_by(root, environment)
+    if asked != moved:
+        records.write(root, asked, deployment)
+    return records.write(root, moved, deployment)

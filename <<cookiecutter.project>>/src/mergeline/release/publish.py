@@ -1,7 +1,7 @@
 """From a built release to a pin: by a direct push where main takes one, else by the one release pull request.
 
 Workflows ask three questions here and read the answers as step outputs: is there anything to release (`needed`,
-`base`), may this release be pinned (`run`: `pushed`), and what is told when a gate says no (`refused`).
+`base`, `name`, `commit`), may this release be pinned (`run`: `pushed`), and what is told when a gate says no (`refused`).
 """
 
 import os
@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from .. import config, forge, repo
+from .. import config, forge, repo, state
 from ..errors import GateFailed, RepositoryTrouble, Usage
 from ..forge import event
 from . import ledger, manifest, pins, promotion
@@ -38,13 +38,15 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
 def needed(root: Path) -> str:
     """Say whether HEAD holds more than the release that the first environment is pinned to, and what to judge against.
 
-    Step outputs: `needed` (true, false) and `base` (the pinned release's commit, or `none` before the first).
+    Step outputs: `needed` (true, false), `base` (the pinned release's commit, or `none` before the first), and what
+    an image is labelled with: `name` and `commit`.
 
     Raises:
         Integrity, RepositoryTrouble: the pin cannot be read.
     """
     first = _first(root)
     pinned = pins.committed(root, first).release
+    event.tell(name=state.project(root), commit=repo.head(root))
     if pinned is None or not repo.knows(root, pinned.code):
         event.tell(needed="true", base="none")
         return f"{first} has no release that this clone knows: HEAD {repo.head(root)[:12]} is to be released."

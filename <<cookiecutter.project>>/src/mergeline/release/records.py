@@ -79,6 +79,19 @@ def of_forge(connected: forge.Forge, commit: str, environment: str, release: str
     return None
 
 
+def last(root: Path, commit: str, environment: str) -> Deployment | None:
+    """Give the newest record on a commit, from the forge or a git note. Raises ForgeTrouble."""
+    connected = forge.connect(root)
+    found = of_forge(connected, commit, environment, None) if connected else None
+    if found is not None:
+        return found
+    try:
+        note = repo.git(root, "notes", "--ref", NOTES, "show", commit)
+    except RepositoryTrouble:
+        return None
+    return next((d for d in reversed(parse(note)) if d.environment == environment), None)
+
+
 def now() -> str:
     """Give the time in UTC, to the second; SOURCE_DATE_EPOCH sets it."""
     epoch = os.environ.get("SOURCE_DATE_EPOCH")

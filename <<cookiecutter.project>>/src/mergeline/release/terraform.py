@@ -11,10 +11,11 @@ from typing import Any
 
 import msgspec
 
-from .. import repo, state
+from .. import processes, repo, state
 from ..errors import Conflict, DeploymentFailed, Integrity, MergelineError, ToolMissing
 from . import pins
 
+SUPERVISOR = "module.service.terraform_data.service"
 ERRORS: dict[int, type[MergelineError]] = {Conflict.code: Conflict, Integrity.code: Integrity}
 
 
@@ -88,6 +89,19 @@ def outputs(root: Path, environment: str) -> dict[str, Any]:
     else:
         found = {}
     return {name: out.get("value") for name, out in found.items()}
+
+
+def local(root: Path, environment: str) -> bool:
+    """Say whether an environment runs as processes of this machine."""
+    target = (root / pins.FOLDER / environment / "target.tf").read_text(encoding="utf-8")
+    return '/modules/service/local"' in target
+
+
+def dead(root: Path, environment: str) -> list[str]:
+    """Name the resource to replace when Terraform believes in a supervisor that has died."""
+    lock = folder(root, environment) / "run" / "lock"
+    applied = bool(outputs(root, environment).get("url"))
+    return [SUPERVISOR] if applied and local(root, environment) and not processes.held(lock) else []
 
 
 def _variables(root: Path, environment: str) -> dict[str, str]:
