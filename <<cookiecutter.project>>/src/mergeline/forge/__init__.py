@@ -51,6 +51,13 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     created: str
 
 
+class Comment(msgspec.Struct, frozen=True, kw_only=True):
+    """A comment on the pull request or issue of that number."""
+
+    number: int
+    body: str
+
+
 class Forge(Protocol):
     """What the loop asks of a forge. Every function raises ForgeTrouble where the forge refuses or is silent."""
 
@@ -75,6 +82,12 @@ class Forge(Protocol):
         """Post or update the one comment of this actor that holds `marker`; give its URL.
 
         The marker is hidden in the body: as it is when it is an HTML comment, else in one.
+        """
+
+    def comments(self, text: str) -> list[Comment]:
+        """Give this actor's own comments of the whole repository that hold `text`, the one changed last first.
+
+        Only the newest few thousand comments of the repository are looked at.
         """
 
     def status(self, commit: str, context: str, state: State, description: str, url: str | None = None) -> None:
