@@ -245,6 +245,10 @@ class GitHubAPI:
     def issues_list_comments(self, issue_number: str, **_: Any) -> tuple[int, Any]:
         return 200, [self._comment(c) for c in self.comments if c["issue"] == int(issue_number)]
 
+    def issues_list_comments_for_repo(self, query: Json, **_: Any) -> tuple[int, Any]:
+        step = -1 if query.get("direction") == "desc" and "sort" in query else 1
+        return 200, [self._comment(c) for c in self.comments[::step]]
+
     def issues_create_comment(self, issue_number: str, body: Json, token: Token, **_: Any) -> tuple[int, Any]:
         if len(body["body"]) > 65536:
             raise RefusedError(422, "Validation Failed")
@@ -372,8 +376,10 @@ class GitHubAPI:
         return {**issue, "url": f"{self.url}/repos/{self.repository}/issues/{issue['number']}"}
 
     def _comment(self, comment: Json) -> Json:
-        where = f"{self.url}/repos/{self.repository}/issues/comments/{comment['id']}"
-        return {**{k: v for k, v in comment.items() if k != "issue"}, "url": where, "html_url": where}
+        issues = f"{self.url}/repos/{self.repository}/issues"
+        where = f"{issues}/comments/{comment['id']}"
+        values = {"url": where, "html_url": where, "issue_url": f"{issues}/{comment['issue']}"}
+        return {**{k: v for k, v in comment.items() if k != "issue"}, **values}
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -8,8 +8,9 @@ import msgspec
 import pytest
 
 from mergeline.compare import comment, report
-from mergeline.compare.report import Report
+from mergeline.compare.report import Change, Cost, Looks, Report
 from mergeline.errors import BadSettings, ForgeTrouble, GateFailed, Integrity, Usage
+from mergeline.forge import Comment
 from tests.unit.compare.conftest import make_report, metric_row
 
 HEAD, BASE = "e" * 40, "b" * 40
@@ -21,12 +22,19 @@ class FakeForge:
     repository = "org/flights"
 
     def __init__(self) -> None:
-        self.comments: dict[tuple[int, str], str] = {}
+        self.posted: dict[tuple[int, str], str] = {}
         self.states: list[tuple[str, str, str, str]] = []
         self.urls: list[str | None] = []
+        self.said: list[Comment] = []
+        self.silent = False
+
+    def comments(self, text: str) -> list[Comment]:
+        if self.silent:
+            raise ForgeTrouble("GitHub gave no answer")
+        return [one for one in self.said if text in one.body]
 
     def comment(self, number: int, marker: str, body: str) -> str:
-        self.comments[number, marker] = body
+        self.posted[number, marker] = body
         return "https://forge.example/1"
 
     def status(self, commit: str, context: str, state: str, description: str, url: str | None = None) -> None:
@@ -35,7 +43,7 @@ class FakeForge:
 
     @property
     def body(self) -> str:
-        (only,) = self.comments.values()
+        (only,) = self.posted.values()
         return only
 
 
@@ -161,7 +169,7 @@ def test_an_unknown_schema_gives_a_fixed_comment_and_does_not_fail(root: Path, f
 def test_pull_request_and_commit_come_from_the_event_alone(root: Path, forge: FakeForge) -> None:
     post(root, make_report(candidate=msgspec.structs.replace(make_report().candidate, commit="f" * 40)))
 
-    assert [key[0] for key in forge.comments] == [7]
+    assert [key[0] for key in forge.posted] == [7]
     assert forge.states[0][0] == HEAD
 
 
@@ -171,7 +179,7 @@ def test_gates_that_name_an_unknown_metric_are_an_error_not_a_pass(root: Path, f
     with pytest.raises(BadSettings, match="auc is no metric"):
         post(root, make_report())
 
-    assert not forge.comments
+    assert not forge.posted
 
 
 @pytest.mark.parametrize(("variable", "error"), [("GITHUB_EVENT_PATH", Usage), ("GITHUB_TOKEN", ForgeTrouble)])
@@ -192,3 +200,59 @@ def test_the_gates_of_the_report_and_of_the_comment_agree(root: Path, forge: Fak
     post(root, make_report(**made))
 
     assert forge.body.startswith("**Same**")
+
+
+def hidden(candidate: int, rows: str = "a" * 64) -> str:
+    return f"<!-- judged: rows={rows} base={'2' * 64} candidate={candidate:064d} -->"
+
+
+def test_candidates_that_these_rows_judged_before_are_counted(root: Path, forge: FakeForge) -> None:
+    forge.said = [Comment(number=i, body=f"**Same**\n\n{hidden(i)}") for i in range(30)]
+
+    post(root, make_report(looks=Looks(candidates=1)))
+
+    assert "judged 31 candidates" in forge.body
+
+
+def test_what_this_comment_judged_before_is_carried_along(root: Path, forge: FakeForge) -> None:
+    forge.said = [Comment(number=7, body=f"x\n\n{hidden(1)}\n{hidden(2)}"), Comment(number=8, body=hidden(3))]
+
+    post(root, make_report())
+
+    assert forge.body.splitlines()[-3:] == [
+        f"<!-- judged: rows={'a' * 64} base={'2' * 64} candidate={'1' * 64} -->", hidden(1), hidden(2),
+    ]  # fmt: skip
+    assert "4 candidates judged on these rows so far." in forge.body
+
+
+def test_a_report_that_cannot_be_read_does_not_forget_what_was_judged_before(root: Path, forge: FakeForge) -> None:
+    forge.said = [Comment(number=7, body=f"x\n\n{hidden(1)}")]
+    (root / "report/report.json").write_bytes(b'{"schema": 99}')
+
+    comment.run(root, root / "report/report.json")
+
+    assert forge.body == f"*{comment.OTHER_SCHEMA}*\n\n{hidden(1)}"
+
+
+def test_the_longest_comment_has_room_for_what_it_judged_before(root: Path, forge: FakeForge) -> None:
+    forge.said = [Comment(number=7, body="\n".join(hidden(i) for i in range(200)))]
+    costs = [Cost(name="c" * 200, unit="u" * 200, base=1.0, candidate=1.0)] * 25
+    changes = [Change(name="x" * 200, base="y" * 200, candidate="z" * 200)] * 200
+
+    post(root, make_report(cost=costs, params=changes, data=changes, columns=changes))
+
+    assert len(forge.body) < 65_536
+    assert hidden(1) in forge.body
+
+
+def test_a_forge_that_does_not_tell_its_comments_stops_nothing(
+    root: Path, forge: FakeForge, capsys: pytest.CaptureFixture[str]
+) -> None:
+    forge.silent = True
+
+    post(root, make_report(looks=Looks(candidates=99)))
+
+    assert forge.body.startswith("**Better**")
+    assert "judged on these rows" not in forge.body
+    assert "99" not in forge.body
+    assert "Looks are not counted: GitHub gave no answer" in capsys.readouterr().err

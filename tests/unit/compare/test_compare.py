@@ -322,3 +322,26 @@ def test_the_job_summary_gets_the_report_and_machines_get_json(
 
     assert (tmp_path / "summary.md").read_text().startswith("**Same**: roc_auc")
     assert '"schema": 1' in project.said
+
+
+def test_a_column_that_leaks_the_label_is_named_at_the_top(project: Project) -> None:
+    project.git("switch", "--quiet", "--create", "poison")
+    leak = '.with_columns((pl.col("late").cast(pl.Int64) * 3 + pl.col("distance") % 2).alias("crew"))'
+    project.edit("src/model/source.py", 'files(Path(params["path"]))', f'files(Path(params["path"])){leak}')
+    project.edit("src/model/schema.py", "    late: bool", "    crew: int = pa.Field(ge=0)\n    late: bool")
+    project.edit("src/model/features.py", '"plane_age", "seats")', '"plane_age", "seats", "crew")')
+    project.edit("src/model/features.py", "    return {\n", '    return {\n        "crew": raw["crew"],\n')
+    project.commit("Know the crew")
+
+    report = project.compare("--base", "main")
+
+    assert [suspect["column"] for suspect in report["checks"]["suspects"]] == ["crew"]
+    assert (
+        (project.root / "report/report.md")
+        .read_text()
+        .splitlines()[2]
+        .startswith("> **Does a column hold the answer?** Alone it predicts the label suspiciously well: `crew` (AUC ")
+    )
+    assert (report["rows"]["added"], report["rows"]["removed"], report["rows"]["unchanged"]) == (0, 0, 0)
+    assert report["rows"]["changed"] > report["judged"]["held_out"]
+    assert {cost["name"] for cost in report["cost"]} >= {"training", "latency of 1,000 rows"}

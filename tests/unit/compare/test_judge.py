@@ -214,3 +214,14 @@ def test_the_hash_of_the_rows_does_not_depend_on_their_order(
     one, other = (judge.score(r, model, model, names, BY_DAY) for r in (rows, rows.reverse()))
 
     assert one.judged.hash == other.judged.hash
+
+
+def test_the_hash_of_the_rows_is_of_ids_and_labels_so_a_new_column_makes_no_new_rows(
+    make_bundle: MakeBundle, rows: pl.DataFrame, names: Names
+) -> None:
+    model = make_bundle({"hour": 0.5})
+    sides = (rows, rows.with_columns(crew=pl.lit(1)), rows.with_columns(late=~pl.col("late")))
+
+    one, wider, other = (judge.score(r, model, model, names, BY_DAY).judged.hash for r in sides)
+
+    assert one == wider != other

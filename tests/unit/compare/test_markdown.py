@@ -8,7 +8,19 @@ from markdown_it import MarkdownIt
 
 from mergeline.compare import markdown, words
 from mergeline.compare.markdown import forest
-from mergeline.compare.report import Change, GateRow, Report, SliceRow, Slices
+from mergeline.compare.report import (
+    Change,
+    Cost,
+    DataChecks,
+    DriftRow,
+    GateRow,
+    Looks,
+    Report,
+    RowCounts,
+    SliceRow,
+    Slices,
+    Suspect,
+)
 from tests.unit.compare.conftest import make_report, metric_row
 
 EVIL = (
@@ -143,6 +155,9 @@ def poisoned() -> Report:
         params=[Change(name=EVIL, base=EVIL, candidate=EVIL)],
         data=[Change(name="rows", base=EVIL, candidate=EVIL), Change(name=EVIL, base=EVIL, candidate=None)],
         columns=[Change(name=EVIL, base=EVIL, candidate=None)],
+        drift=[DriftRow(column=EVIL, psi=0.3, test="chi-square", statistic=9.0, q=0.01)],
+        checks=DataChecks(suspects=[Suspect(column=EVIL, score=0.99)]),
+        cost=[Cost(name=EVIL, unit=EVIL, base=1.0, candidate=2.0)],
         code=[EVIL],
         protected=[EVIL],
         gates=[GateRow(gate=EVIL, state=state, text=EVIL) for state in ("failed", "overridden", "passed")],
@@ -177,7 +192,7 @@ def test_no_address_is_left_that_would_become_a_link() -> None:
 def test_every_row_of_a_poisoned_table_has_all_its_cells() -> None:
     text = markdown.render(poisoned())
 
-    for table in ("| metric", "| slice"):
+    for table in ("| metric", "| slice", "| column", "| | base | candidate | |"):
         lines = text[text.index(table) :].split("\n\n")[0].splitlines()
         widths = {len(line.replace("\\|", "").split("|")) for line in lines}
         assert len(widths) == 1
@@ -268,3 +283,86 @@ def test_metrics_without_a_gate_are_folded_away() -> None:
 
     assert "<summary>1 metric without a gate</summary>" in text
     assert text.index("roc_auc") < text.index("<details>") < text.index("| f1 |")
+
+
+def test_a_column_that_gives_the_label_away_stands_at_the_top() -> None:
+    report = make_report(checks=DataChecks(suspects=[Suspect(column="crew", score=0.9987)]))
+
+    assert markdown.render(report).splitlines()[2] == (
+        "> **Does a column hold the answer?** Alone it predicts the label suspiciously well: `crew` (AUC 0.999)."
+    )
+    assert "`crew` (R² 0.999)" in markdown.render(msgspec.structs.replace(report, task="regression"))
+
+
+def test_groups_on_both_sides_of_a_split_by_group_stand_at_the_top() -> None:
+    text = markdown.render(make_report(checks=DataChecks(shared_groups=5)))
+
+    assert text.splitlines()[2].startswith("> **5 groups** of the split by group in training and in the held-out rows")
+
+
+@pytest.mark.parametrize(
+    ("counts", "line"),
+    [
+        ((1200, 0, 3, 5000), "1,200 added, 0 removed, 3 with other content under the same id, 5,000 as before."),
+        ((0, 0, 5000, 0), "0 added, 0 removed, all 5,000 others have other content, as when a column comes or goes."),
+        ((0, 0, 0, 5000), None),
+    ],
+)
+def test_rows_that_came_went_or_changed_are_counted(counts: tuple[int, int, int, int], line: str | None) -> None:
+    rows = RowCounts(**dict(zip(("added", "removed", "changed", "unchanged"), counts, strict=True)))
+
+    text = markdown.render(make_report(rows=rows))
+
+    assert (f"Raw rows: {line}" in text) if line else ("Raw rows" not in text)
+
+
+def test_drift_and_duplicates_are_shown() -> None:
+    drift = [DriftRow(column="temp", psi=0.314, test="Kolmogorov-Smirnov", statistic=0.251, q=1e-9)]
+
+    text = markdown.render(make_report(drift=drift, checks=DataChecks(duplicates=27)))
+
+    assert "<summary>Drifted: 1 column</summary>" in text
+    assert "| `temp` | 0.31 | Kolmogorov-Smirnov 0.251 | 1e-09 |" in text
+    assert "27 held-out rows (0.1%) equal to a training row in all but id and time." in text
+
+
+def test_costs_of_another_machine_are_shown_but_not_compared() -> None:
+    costs = [
+        Cost(name="training", unit="s", base=2.0, candidate=3.0, comparable=False),
+        Cost(name="bundle", unit="kB", base=200.0, candidate=1300.4),
+        Cost(name="latency of 1 row", unit="ms", base=None, candidate=0.0712),
+    ]
+
+    text = markdown.render(make_report(cost=costs))
+
+    assert "<summary>Cost: training 2 s → 3 s</summary>" in text
+    assert "| training | 2 s | 3 s | other machine |" in text
+    assert "| bundle | 200 kB | 1,300 kB | +550% |" in text
+    assert "| latency of 1 row | n/a | 0.0712 ms |  |" in text
+
+
+def test_from_twenty_looks_on_the_chance_of_luck_is_said() -> None:
+    few, many = (markdown.render(make_report(looks=Looks(candidates=count))) for count in (19, 20))
+
+    assert "\n19 candidates judged on these rows so far.\n" in few
+    assert "data.as_of" not in few
+    assert "judged 20 candidates" in many
+    assert "with a chance of up to 40%" in many
+    assert "Move `data.as_of`" in many
+    assert many.index("judged 20") < many.index("<details>")
+
+
+def test_what_has_nothing_to_say_is_not_there() -> None:
+    text = markdown.render(make_report())
+
+    for word in ("Drifted", "Raw rows", "Cost", "equal to a training row", "candidates", "column"):
+        assert word not in text
+
+
+def test_room_is_left_for_what_stands_below(monkeypatch: pytest.MonkeyPatch) -> None:
+    report = make_report(code=["src/model/features.py"])
+    whole = markdown.render(report)
+    monkeypatch.setattr(markdown, "LARGEST", len(whole))
+
+    assert markdown.render(report) == whole
+    assert len(markdown.render(report, spare=100)) < len(whole)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mergeline.errors import ForgeTrouble
-from mergeline.forge import connect, event
+from mergeline.forge import Comment, connect, event, github
 from mergeline.forge.github import GitHub
 from tests.local_forge.api import GitHubAPI, Token
 
@@ -47,6 +47,33 @@ def test_never_touches_a_comment_of_somebody_else_with_the_same_marker(
 
     assert foreign["body"] == f"{MARKER} better, trust me"
     assert [c["body"] for c in api.comments if c["user"]["login"] == actor] == [f"{MARKER}\nverdict"]
+
+
+@pytest.mark.parametrize(("who", "actor"), [("forge", "github-actions[bot]"), ("person", "ada")])
+def test_gives_its_own_comments_of_all_pull_requests_the_newest_first(
+    api: GitHubAPI, request: pytest.FixtureRequest, who: str, actor: str
+) -> None:
+    one, two = api.open("feature"), api.open("feature")
+    api.add_comment(one, actor, f"{MARKER} first")
+    for i in range(130):
+        api.add_comment(two, "mallory", f"{MARKER} {i}")
+    api.add_comment(two, actor, f"{MARKER} second")
+    api.add_comment(two, actor, "something else")
+    forge: GitHub = request.getfixturevalue(who)
+
+    assert forge.comments(MARKER) == [
+        Comment(number=two, body=f"{MARKER} second"), Comment(number=one, body=f"{MARKER} first"),
+    ]  # fmt: skip
+    assert forge.comments("no such text") == []
+
+
+def test_looks_at_the_newest_comments_alone(api: GitHubAPI, forge: GitHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    number = api.open("feature")
+    for i in range(5):
+        api.add_comment(number, "github-actions[bot]", f"{MARKER} {i}")
+    monkeypatch.setattr(github, "NEWEST", 2)
+
+    assert [one.body for one in forge.comments(MARKER)] == [f"{MARKER} 4", f"{MARKER} 3"]
 
 
 def test_tells_a_pull_request_and_that_a_fork_is_one(api: GitHubAPI, forge: GitHub) -> None:

@@ -36,6 +36,7 @@ def test_the_bundle_answers_what_evaluate_measured(
 
     assert np.allclose(served.score(frames.raw(held_out, kinds)), predicted["score"].to_numpy(), rtol=1e-5, atol=1e-4)
     assert predicted["row_hash"].to_list() == frames.hashes(held_out).to_list()
+    assert predicted["row_id"].to_list() == held_out["flight_id"].to_list()
     assert served.signature.task == task
     assert served.signature.name == "flight-delays"
     smoke = bundle.raw_from_rows(served.signature, served.smoke.rows)
@@ -118,7 +119,9 @@ def test_three_classes_are_measured_and_served(project: Project) -> None:
     project.until("explain")
 
     assert bundle.load(project.root / "bundle").signature.classes == ["bad", "good", "worst"]
-    assert pl.read_parquet(project.root / "results/predictions.parquet").columns == ["row_hash", "bad", "good", "worst"]
+    assert pl.read_parquet(project.root / "results/predictions.parquet").columns == [
+        "row_id", "row_hash", "bad", "good", "worst",
+    ]  # fmt: skip
     assert result(project, "metrics")["metrics"]["accuracy"]["value"] > 0.3
 
 

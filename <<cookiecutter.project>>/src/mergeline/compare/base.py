@@ -19,6 +19,7 @@ NONE = "none"
 NEEDED = (
     "bundle",
     "results/trained_on.parquet",
+    "results/predictions.parquet",
     "results/profile.json",
     "results/cost.json",
     "results/metrics.json",

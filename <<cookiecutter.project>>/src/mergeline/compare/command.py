@@ -19,7 +19,23 @@ from ..errors import BadData, GateFailed, MergelineError, your_code
 from ..forge import event
 from ..progress import step
 from . import base as bases
-from . import curves, data_diff, folds, gates, importance, judge, markdown, own_metrics, page, report, slices
+from . import (
+    checks,
+    cost,
+    curves,
+    data_diff,
+    drift,
+    folds,
+    gates,
+    importance,
+    judge,
+    markdown,
+    own_metrics,
+    page,
+    report,
+    row_counts,
+    slices,
+)
 from .base import Base
 from .judge import Names
 from .report import Change, Report, Side
@@ -132,6 +148,17 @@ def build(
         noise=scored.anew.source,
         refits=scored.anew.count,
         folds=folds.run(other.root, root, (theirs, candidate), names, unit, rules, level) if other and theirs else None,
+        rows=row_counts.run(other.root, root) if other and theirs else None,
+        drift=drift.run(other.root, root, names) if other and theirs else [],
+        checks=checks.run(
+            root,
+            held_out,
+            candidate.signature,
+            names,
+            judging.split.group or params.split.group,
+            judging.seeds.compare,
+        ),
+        cost=cost.run(other.root if other and theirs else None, root, (theirs, candidate), held_out),
         params=_params(other.root if other else None, root),
         data=whole,
         columns=columns,

@@ -4,13 +4,18 @@ The pull request's own code wrote report.json, so nothing else of it is read, it
 from its numbers with the base's rules, and which pull request and commit this is about comes from the event.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
+
+import msgspec
+from rich.console import Console
 
 from .. import config
 from ..errors import ForgeTrouble, GateFailed, Integrity, Usage
-from ..forge import Forge, State, connect, event
+from ..forge import Comment, Forge, State, connect, event
 from ..forge.event import Event
-from . import gates, markdown, report, words
+from . import gates, looks, markdown, report, words
+from .looks import Judged
 from .report import OtherSchema, Report
 
 MARKER = "<!-- mergeline: verdict -->"
@@ -37,33 +42,48 @@ def run(root: Path, path: Path) -> None:
     forge = connect(root)
     if forge is None:
         raise ForgeTrouble("there is no forge to comment on", "Set GITHUB_TOKEN and GITHUB_REPOSITORY.")
+    said = _said(forge)
+    before = [one for comment in said or () if comment.number == pull.number for one in looks.read(comment.body)]
     try:
         judged = gates.again(report.read(path), config.gates(root), pull.number, config.params(root).compare.level)
     except OtherSchema:
-        _post(forge, pull, f"*{OTHER_SCHEMA}*", "error", OTHER_SCHEMA)
+        _post(forge, pull, _with(f"*{OTHER_SCHEMA}*", before), "error", OTHER_SCHEMA)
         return
     except Integrity:
-        _post(forge, pull, f"*{UNREADABLE}*", "error", UNREADABLE)
+        _post(forge, pull, _with(f"*{UNREADABLE}*", before), "error", UNREADABLE)
         raise
+    known = looks.count(_looked(judged), [comment.body for comment in said]) if said is not None else None
+    judged = msgspec.structs.replace(judged, looks=known)
     fails = judged.fails()
     description = f"{fails[0]}" if fails else words.sentence(judged, bold=False)
-    _post(forge, pull, render(judged, pull), "failure" if fails else "success", description)
+    _post(forge, pull, render(judged, pull, before), "failure" if fails else "success", description)
     if fails:
         raise GateFailed("; ".join(fails))
 
 
-def render(judged: Report, pull: Event) -> str:
-    """Give the comment's text; what it judged stands in a hidden line for later counting."""
-    parts = {
-        "rows": judged.judged.hash,
-        "base": judged.base.bundle if judged.base else None,
-        "candidate": judged.candidate.bundle,
-    }
-    known = " ".join(
-        f"{name}={value if value and markdown.HEX.fullmatch(value) else 'none'}" for name, value in parts.items()
-    )
-    text = markdown.render(judged)
-    return f"{text}\n<sub>{pull.head[:12]}, judged by the rules of {words.html(pull.base_branch)}</sub>\n\n<!-- judged: {known} -->"
+def render(judged: Report, pull: Event, before: Sequence[Judged] = ()) -> str:
+    """Give the comment's text; what it judged, now and before, stands in hidden lines for later counting."""
+    hidden = [_looked(judged), *before]
+    text = markdown.render(judged, spare=len(looks.lines(hidden)))
+    return _with(f"{text}\n<sub>{pull.head[:12]}, judged by the rules of {words.html(pull.base_branch)}</sub>", hidden)
+
+
+def _with(text: str, hidden: Sequence[Judged]) -> str:
+    return f"{text}\n\n{looks.lines(hidden)}" if hidden else text
+
+
+def _looked(judged: Report) -> Judged:
+    known = (judged.judged.hash, judged.base.bundle if judged.base else None, judged.candidate.bundle)
+    return Judged(*(value if value and markdown.HEX.fullmatch(value) else "none" for value in known))
+
+
+def _said(forge: Forge) -> list[Comment] | None:
+    """Give the comments that say what they judged; None, with a line in the log, where the forge does not tell."""
+    try:
+        return forge.comments(looks.MARK)
+    except ForgeTrouble as why:
+        Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(f"Looks are not counted: {why}")
+        return None
 
 
 def _post(forge: Forge, pull: Event, body: str, state: State, description: str) -> None:

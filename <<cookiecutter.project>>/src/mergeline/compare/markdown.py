@@ -6,6 +6,7 @@ Everything that comes from the repository goes through `words.escape` or `words.
 import re
 from collections.abc import Callable, Sequence
 
+from . import looks
 from .report import Change, MetricRow, Report, SliceRow
 from .words import NOTHING, clean, code, escape, html, interval, number, sentence, signed
 
@@ -18,12 +19,17 @@ FIXED = "\u00a0"
 HEX = re.compile(r"[0-9a-f]{7,64}")
 
 
-def render(report: Report) -> str:
-    """Give the whole report in Markdown, below GitHub's limit: long parts are left out from the last one on."""
+def render(report: Report, spare: int = 0) -> str:
+    """Give the whole report in Markdown, below GitHub's limit: long parts are left out from the last one on.
+
+    Args:
+        report: what was found.
+        spare: characters that are to stay free below the limit.
+    """
     parts = [part for make in PARTS if (part := make(report))]
     head, tail = _head(report), parts
     cut = 0
-    while tail and len("\n\n".join([*head, *tail])) > LARGEST:
+    while tail and len("\n\n".join([*head, *tail])) > LARGEST - spare:
         tail, cut = tail[:-1], cut + 1
     if cut:
         tail = [
@@ -44,6 +50,7 @@ def _head(report: Report) -> list[str]:
     if report.protected:
         paths = ", ".join(code(path) for path in _folders(report.protected)[:ROWS])
         found.append(f"> **This pull request changes what judges, builds or runs it**: {paths}.")
+    found += _leaks(report)
     fails = [gate for gate in report.gates if gate.state == "failed"]
     if fails:
         lines = [f"> - {code(gate.gate)}: {escape(gate.text)}" for gate in fails[:ROWS]]
@@ -56,6 +63,18 @@ def _head(report: Report) -> list[str]:
         found[1:1] = [f"{code(report.primary)} of the candidate alone: {alone}."]
     if report.notes:
         found.append("\n".join(f"- {escape(note)}" for note in report.notes[:ROWS]))
+    return found
+
+
+def _leaks(report: Report) -> list[str]:
+    """Name what makes every number of this report too good."""
+    found = []
+    if report.checks.suspects:
+        measure = "R²" if report.task == "regression" else "AUC"
+        shown = ", ".join(f"{code(one.column)} ({measure} {one.score:.3f})" for one in report.checks.suspects[:ROWS])
+        found.append(f"> **Does a column hold the answer?** Alone it predicts the label suspiciously well: {shown}.")
+    if groups := report.checks.shared_groups:
+        found.append(f"> **{_plural(groups, 'group')}** of the split by group in training and in the held-out rows.")
     return found
 
 
@@ -186,6 +205,70 @@ def _data(report: Report) -> str:
     return _folded(f"Data changed: {_data_summary(report.data)}", lines)
 
 
+def _raw_rows(report: Report) -> str:
+    rows = report.rows
+    if rows is None or not (rows.added or rows.removed or rows.changed):
+        return ""
+    if rows.changed and not rows.unchanged:
+        changed = f"all {rows.changed:,} others have other content, as when a column comes or goes"
+    else:
+        changed = f"{rows.changed:,} with other content under the same id, {rows.unchanged:,} as before"
+    return f"Raw rows: {rows.added:,} added, {rows.removed:,} removed, {changed}."
+
+
+def _drift(report: Report) -> str:
+    lines = [
+        f"| {code(row.column)} | {row.psi:.2f} | {escape(row.test)} {row.statistic:.3g} | {row.q:.2g} |"
+        for row in report.drift[:ROWS]
+    ]
+    header = ["| column | stability index | test | q |", "|:--|--:|:--|--:|"]
+    return _folded(f"Drifted: {_count(report.drift, 'column')}", [*header, *lines] if lines else [])
+
+
+def _duplicates(report: Report) -> str:
+    count, judged = report.checks.duplicates, report.judged
+    if not count:
+        return ""
+    share = f" ({count / judged.held_out:.1%})" if judged.held_out else ""
+    return f"{_plural(count, 'held-out row')}{share} equal to a training row in all but id and time."
+
+
+def _cost(report: Report) -> str:
+    lines = [
+        f"| {escape(cost.name)} | {_amount(cost.base, cost.unit)} | {_amount(cost.candidate, cost.unit)} "
+        f"| {_ratio(cost.base, cost.candidate) if cost.comparable else 'other machine'} |"
+        for cost in report.cost[:ROWS]
+    ]
+    first = report.cost[0] if report.cost else None
+    title = (
+        f"Cost: {first.name} {_amount(first.base, first.unit)} → {_amount(first.candidate, first.unit)}"
+        if first
+        else ""
+    )
+    return _folded(title, ["| | base | candidate | |", "|:--|--:|--:|--:|", *lines] if lines else [])
+
+
+def _amount(value: float | None, unit: str) -> str:
+    return (
+        NOTHING if value is None else f"{value:,.3g} {escape(unit)}" if value < 1000 else f"{value:,.0f} {escape(unit)}"
+    )
+
+
+def _ratio(base: float | None, candidate: float | None) -> str:
+    return f"{candidate / base - 1:+.0%}" if base and candidate is not None else ""
+
+
+def _looks(report: Report) -> str:
+    if report.looks is None or report.looks.candidates < looks.MANY:
+        return ""
+    count = report.looks.candidates
+    return (
+        f"> These held-out rows judged {count:,} candidates. Among so many that are as good as their base, one or more "
+        f"is called *better* with a chance of up to {looks.chance(count, report.level):.0%}. "
+        "Move `data.as_of` in params.yaml, so that new rows judge."
+    )
+
+
 def _data_summary(changes: Sequence[Change]) -> str:
     shown = [
         f"{escape(c.name)} {_text(c.base)} → {_text(c.candidate)}"
@@ -218,10 +301,25 @@ def _reproduce(report: Report) -> str:
         + (f"; base {_hex(report.base.bundle or '')[:12]} ({how})" if report.base and report.base.bundle else "")
         + f"; candidate {_hex(report.candidate.bundle or '')[:12]}.",
     ]
+    if report.looks and 0 < report.looks.candidates < looks.MANY:
+        lines.append(f"{_plural(report.looks.candidates, 'candidate')} judged on these rows so far.")
     return _folded("How to reproduce", lines)
 
 
-PARTS: tuple[Callable[[Report], str], ...] = (_table, _changes, _data, _slices, _others, _gates, _reproduce)
+PARTS: tuple[Callable[[Report], str], ...] = (
+    _table,
+    _looks,
+    _changes,
+    _data,
+    _raw_rows,
+    _drift,
+    _duplicates,
+    _slices,
+    _others,
+    _cost,
+    _gates,
+    _reproduce,
+)
 
 
 def _folded(title: str, lines: Sequence[str]) -> str:
@@ -239,7 +337,11 @@ def _text(text: str | None) -> str:
 
 
 def _count(things: Sequence[object], noun: str) -> str:
-    return f"{len(things):,} {noun}{'' if len(things) == 1 else 's'}"
+    return _plural(len(things), noun)
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _folders(paths: Sequence[str]) -> list[str]:

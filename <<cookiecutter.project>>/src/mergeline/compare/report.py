@@ -212,23 +212,35 @@ class DriftRow(_Record, frozen=True, kw_only=True):
 
 
 class RowCounts(_Record, frozen=True, kw_only=True):
-    """Raw rows that came, went, or changed under the same id."""
+    """Raw rows that came, went, changed under the same id, or stayed as they were."""
 
     added: int
     removed: int
     changed: int
+    unchanged: int
+
+
+class Suspect(_Record, frozen=True, kw_only=True):
+    """A raw column that predicts the label alone: its AUC, of a regression its R2, on held-out rows."""
+
+    column: str
+    score: float
 
 
 class DataChecks(_Record, frozen=True, kw_only=True):
-    """What is wrong with the candidate's rows: held-out rows that training holds too, columns that give the label away."""
+    """What is wrong with the candidate's rows: held-out rows that training holds too, columns that give the label away.
+
+    `duplicates` are equal to a training row but for id and time; `shared_groups` stand on both sides of a split by
+    group.
+    """
 
     duplicates: int = 0
     shared_groups: int = 0
-    suspects: list[str] = []
+    suspects: list[Suspect] = []
 
 
 class Cost(_Record, frozen=True, kw_only=True):
-    """What the models cost, one row a thing; `comparable` is false where the machines differ."""
+    """What the models cost, one row a thing; `comparable` is false where it was measured on different machines."""
 
     name: str
     unit: str
@@ -249,10 +261,9 @@ class Attribution(_Record, frozen=True, kw_only=True):
 
 
 class Looks(_Record, frozen=True, kw_only=True):
-    """How often these held-out rows judged already: candidates, this one included, and releases made of them."""
+    """How many different candidates these held-out rows judged, this one included."""
 
     candidates: int
-    releases: int
 
 
 class Change(_Record, frozen=True, kw_only=True):

@@ -51,6 +51,13 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     created: str
 
 
+class Comment(msgspec.Struct, frozen=True, kw_only=True):
+    """A comment on the pull request or issue of that number."""
+
+    number: int
+    body: str
+
+
 class Forge(Protocol):
     """What the loop asks of a forge. Every function raises ForgeTrouble where the forge refuses or is silent."""
 
@@ -79,6 +86,12 @@ class Forge(Protocol):
 
     def commented(self, number: int, marker: str) -> str | None:
         """Give the comment that a workflow's own token posted with `marker`, or None: anybody can write a marker."""
+
+    def comments(self, text: str) -> list[Comment]:
+        """Give this actor's own comments of the whole repository that hold `text`, the one changed last first.
+
+        Only the newest few thousand comments of the repository are looked at.
+        """
 
     def status(self, commit: str, context: str, state: State, description: str, url: str | None = None) -> None:
         """Set a commit's status; `description` is cut to what the forge takes."""

@@ -3,6 +3,7 @@
 import tempfile
 import zipfile
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,14 @@ from github.IssueComment import IssueComment
 from github.PullRequest import PullRequest as GitHubPullRequest
 from urllib3.util import Retry
 
-from . import PullRequest, State, Status
+from . import Comment, PullRequest, State, Status
 from .trouble import told
 
 SECONDS = 15
 # What a workflow's own token acts as; it may not ask who it is (403).
 ACTIONS = "github-actions[bot]"
 DESCRIPTION = 140
+NEWEST = 2000
 CHECKS = "required_status_checks"
 
 
@@ -105,6 +107,14 @@ class GitHub:
                 if _hidden(marker) in (one.body or "") and one.user and one.user.login == ACTIONS:
                     return str(one.body)
         return None
+
+    def comments(self, text: str) -> list[Comment]:
+        """Give this actor's own comments of the whole repository that hold `text`, the one changed last first."""
+        with told("list the comments of this repository"):
+            newest = islice(self._repo.get_issues_comments(sort="updated", direction="desc"), NEWEST)
+            return [
+                Comment(number=int(one.issue_url.rsplit("/", 1)[1]), body=one.body) for one in self._mine(newest, text)
+            ]
 
     def status(self, commit: str, context: str, state: State, description: str, url: str | None = None) -> None:
         """Set a commit's status; `description` is cut to what the forge takes."""
@@ -238,12 +248,16 @@ class GitHub:
         )
 
     def _own(self, found: Iterable[Any], marker: str) -> Any | None:
-        """Give the first that holds the marker and is this actor's own: anybody can write a marker."""
-        holding = [one for one in found if _hidden(marker) in (one.body or "")]
+        """Give the first that holds the marker and is this actor's own."""
+        return next(iter(self._mine(found, _hidden(marker))), None)
+
+    def _mine(self, found: Iterable[Any], text: str) -> list[Any]:
+        """Give those that hold the text and are this actor's own: anybody can write a marker."""
+        holding = [one for one in found if text in (one.body or "")]
         if not holding:
-            return None
+            return []
         login = self._login()
-        return next((one for one in holding if one.user and one.user.login == login), None)
+        return [one for one in holding if one.user and one.user.login == login]
 
     def _login(self) -> str:
         try:

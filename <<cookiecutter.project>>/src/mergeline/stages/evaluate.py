@@ -36,7 +36,7 @@ def run(root: Path) -> None:
         "group": name,
         "period": period(rows, known),
     }
-    frames.write(root / "results/predictions.parquet", predictions(rows, scores, model))
+    frames.write(root / "results/predictions.parquet", predictions(rows, known, scores, model))
     files.write_json(root / "results/metrics.json", found)
 
 
@@ -48,13 +48,13 @@ def period(rows: pl.DataFrame, known: Schema) -> tuple[str, str] | None:
     return str(days.min()), str(days.max())
 
 
-def predictions(rows: pl.DataFrame, scores: NDArray[np.float64], model: Fitted) -> pl.DataFrame:
-    """Give a row hash and its score, or one column per class where there are more than two."""
+def predictions(rows: pl.DataFrame, known: Schema, scores: NDArray[np.float64], model: Fitted) -> pl.DataFrame:
+    """Give a row's id and hash and its score, or one column per class where there are more than two."""
     if len(model.classes) > 2:
         columns = [pl.Series(name, scores[:, i]) for i, name in enumerate(model.classes)]
     else:
         columns = [pl.Series("score", scores[:, -1])]
-    return pl.DataFrame([frames.hashes(rows), *columns])
+    return pl.DataFrame([rows[known.row_id].cast(pl.String).alias("row_id"), frames.hashes(rows), *columns])
 
 
 def _value(name: str, labels: NDArray[Any], scores: NDArray[np.float64], params: Params) -> statistics.Influence:
