@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-LEAKS = ("CI", "GITHUB_TOKEN", "GITHUB_REPOSITORY", "GITHUB_EVENT_PATH", "GITHUB_STEP_SUMMARY", "MLFLOW_TRACKING_URI")
+LEAKS = ("CI", "GH_TOKEN", "GITHUB_", "MLFLOW_TRACKING_URI", "RUNNER_")
 
 
 def pytest_configure() -> None:
     """Forget them before any fixture, those of a session included, looks."""
-    for name in LEAKS:
-        os.environ.pop(name, None)
+    for name in [name for name in os.environ if name.startswith(LEAKS)]:
+        del os.environ[name]
 
 
 @pytest.fixture(autouse=True)

@@ -7,18 +7,21 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from tools import demo, story
 from tools.bake import TEMPLATE, bake
+from tools.play import LOG, PROJECT, Play
 
 ROUNDS = 5
-PARTS = ("src/model", "src/mergeline", "tests", ".github", "infra", "requirements")
+OWN = "src/model"
+ROOT_FILES = "the root's files"
 
 RESTORE = """
 from pathlib import Path
@@ -35,30 +38,55 @@ console = Console(highlight=False)
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measured thing; `limit` is None where only its size is of interest."""
+    """One measured thing: above `limit` something is broken, above `goal` it is slower than it should be.
+
+    Both are None where only its size is of interest.
+    """
 
     name: str
     value: float
     unit: str
     limit: float | None = None
+    goal: float | None = None
 
     @property
     def broken(self) -> bool:
         """Whether the value is over its limit."""
         return self.limit is not None and self.value > self.limit
 
+    @property
+    def missed(self) -> bool:
+        """Whether the value is over its goal."""
+        return self.goal is not None and self.value > self.goal
+
 
 def main() -> None:
     """Measure all, print one table."""
     with tempfile.TemporaryDirectory(prefix="mergeline-bench-") as folder:
         figures = [*generation(Path(folder)), *sizes(Path(folder) / "flight-delays"), *check(), *loop()]
-    table = Table("figure", "value", "limit", title="Measured on this machine", title_justify="left")
+    console.print(drawn(figures))
+    sys.exit(any(figure.broken for figure in figures))
+
+
+def drawn(figures: Sequence[Figure]) -> Table:
+    """Draw the table: what is over its goal in yellow, what is over its limit in red."""
+    table = Table("figure", "value", "goal", "limit", title="Measured on this machine", title_justify="left")
     for figure in figures:
         value = f"{figure.value:,.2f}" if figure.unit in ("s", "x") else f"{figure.value:,.0f}"
-        limit = "" if figure.limit is None else f"< {figure.limit:g} {figure.unit}"
-        table.add_row(figure.name, f"{value} {figure.unit}", f"[red]{limit}[/]" if figure.broken else limit)
-    console.print(table)
-    sys.exit(any(figure.broken for figure in figures))
+        table.add_row(
+            figure.name,
+            f"{value} {figure.unit}",
+            _bound(figure.goal, figure.unit, "yellow" if figure.missed else ""),
+            _bound(figure.limit, figure.unit, "red" if figure.broken else ""),
+        )
+    return table
+
+
+def _bound(bound: float | None, unit: str, colour: str) -> Text:
+    """A bound that is not kept is marked with a word too: a log has no colours."""
+    if bound is None:
+        return Text()
+    return Text(f"< {bound:g} {unit}{', missed' if colour else ''}", style=colour)
 
 
 def generation(folder: Path) -> list[Figure]:
@@ -72,16 +100,25 @@ def generation(folder: Path) -> list[Figure]:
 
 
 def sizes(project: Path) -> list[Figure]:
-    """Count lines by part; what a newcomer has to read is src/model."""
-    files = [path for path in project.rglob("*") if path.is_file()]
-    whole = Figure("generated project", sum(path.stat().st_size for path in files) / 1024, "KB")
-    limits = {"src/model": 300.0}
-    return [whole, *(Figure(f"lines of {part}", lines(project / part), "lines", limits.get(part)) for part in PARTS)]
+    """Count bytes and lines by part, every file in one; what a newcomer has to read is src/model."""
+    parts: dict[str, tuple[int, float]] = {}
+    for path in sorted(path for path in project.rglob("*") if path.is_file()):
+        content, name = path.read_bytes(), part(path.relative_to(project))
+        lines, size = parts.get(name, (0, 0.0))
+        parts[name] = (lines + len(content.splitlines()), size + len(content) / 1024)
+    return [
+        Figure("generated project", sum(size for _, size in parts.values()), "KB"),
+        *(
+            Figure(f"  {name}, {size:,.0f} KB", lines, "lines", 300 if name == OWN else None)
+            for name, (lines, size) in parts.items()
+        ),
+    ]
 
 
-def lines(folder: Path) -> int:
-    """Count the lines of all text files below a folder."""
-    return sum(len(path.read_text(encoding="utf-8").splitlines()) for path in folder.rglob("*") if path.is_file())
+def part(path: Path) -> str:
+    """Give the part of the project that a file belongs to: its folder at the top, in `src` the package."""
+    depth = 2 if path.parts[0] == "src" else 1
+    return "/".join(path.parts[:depth]) if len(path.parts) > depth else ROOT_FILES
 
 
 def check() -> list[Figure]:
@@ -94,20 +131,20 @@ def loop() -> list[Figure]:
     times: dict[str, float] = {}
     whole = timed(lambda: times.update(demo.play()))
     demo.down()
-    project, env = demo.PROJECT, demo.Play(demo.LOG).env
+    project, env = PROJECT, Play(LOG).env
     run(["git", "switch", "--quiet", "main"], project, env)
+    forced = timed(lambda: run(["dvc", "repro", "--force"], project, env))  # main as it is: the base of what follows
     story.WORSE.apply(project)
     run(["dvc", "repro"], project, env)
     restored = median(lambda: run(["python", "-c", RESTORE], project, env))
-    forced = timed(lambda: run(["dvc", "repro", "--force", "evaluate", "export"], project, env))
     floor = median(lambda: run(["dvc", "--version"], project, env))
     nothing = median(lambda: run(["dvc", "repro"], project, env))
     return [
-        Figure("make demo", whole, "s", 240),
+        Figure("make demo", whole, "s", 240, 120),
         *(Figure(f"  part ({part})", seconds, "s") for part, seconds in times.items()),
-        Figure("restored base, worktree and checks included", restored, "s", 3),
-        Figure("  training it instead", forced, "s"),
-        Figure("dvc repro with nothing to do, against dvc --version", nothing / floor, "x", 6),
+        Figure("restored base, worktree and checks included", restored, "s", 3, 2),
+        Figure("  training it instead, all stages", forced, "s"),
+        Figure("dvc repro with nothing to do, against dvc --version", nothing / floor, "x", 6, 4.5),
     ]
 
 

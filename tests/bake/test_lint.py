@@ -1,6 +1,8 @@
 """A project is green at minute one: every hook passes on what was just generated, without network."""
 
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +11,8 @@ import pytest
 import yaml
 
 from mergeline.repo import git
-from tools.bake import TEMPLATE, bake
+from tests.tools import cut_off
+from tools.bake import TEMPLATE, bake, copy_tracked
 
 from .choices import CHOICES
 
@@ -103,6 +106,42 @@ def test_a_hook_refuses_what_it_is_there_for(edited: Path, tmp_path: Path, name:
 
     assert done.returncode == 1, done.stdout
     assert f"hook id: {hook}" in done.stdout
+
+
+def test_a_lock_that_a_branch_commits_is_refused_with_the_way_out(edited: Path, tmp_path: Path) -> None:
+    git(edited, "switch", "--quiet", "--create", "own-lock")
+    (edited / "dvc.lock").write_text("schema: '2.0'\nstages: {}\n", encoding="utf-8")
+    git(edited, "add", "--force", "dvc.lock")
+
+    refused = call(edited, tmp_path, "pre-commit", "run")
+    (way_out,) = re.findall(r"`(git [^`]* dvc\.lock)`", " ".join(refused.stdout.split()))
+    git(edited, *way_out.split()[1:])
+    passed = call(edited, tmp_path, "pre-commit", "run", "dvc-lock")
+    git(edited, "switch", "--quiet", "main")
+
+    assert refused.returncode == 1, refused.stdout
+    assert "hook id: dvc-lock" in refused.stdout
+    assert "only a release may" in refused.stdout
+    assert passed.returncode == 0, passed.stdout
+
+
+@pytest.mark.slow
+def test_every_hook_of_the_template_passes_without_network(tmp_path: Path) -> None:
+    alone = cut_off()
+    copy = tmp_path / "template"
+    copy_tracked(copy)
+    git(copy, "init", "--quiet")
+    git(copy, "add", "--all")
+    git(copy, "commit", "--quiet", "--message", "The template")
+    for types in (".mypy_cache", "<<cookiecutter.project>>/.mypy_cache"):  # a minute each without
+        if (TEMPLATE / types).is_dir():
+            shutil.copytree(TEMPLATE / types, copy / types)
+
+    done = call(copy, tmp_path / "home", *alone, "pre-commit", "run", "--all-files", PYTHONPATH="")
+
+    assert done.returncode == 0, done.stdout
+    assert "Failed" not in done.stdout
+    assert "Not checked" not in done.stdout or os.environ.get("REQUIRE_TOOLS") != "1"
 
 
 def test_every_hook_of_both_repositories_runs_from_the_locks() -> None:

@@ -64,6 +64,7 @@ class GitHubAPI:
     variables: dict[str, str] = field(default_factory=dict)
     may_open_pull_requests: bool = True
     may_merge_by_itself: bool = False
+    private: bool = False
     fail: dict[str, tuple[int, Json]] = field(default_factory=dict)
     log: list[tuple[str, str, str, int]] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
@@ -188,7 +189,7 @@ class GitHubAPI:
         return 200, [self._pull(p) for p in self.pulls.values() if commit_sha in (p["merge_commit"], self._head(p))]
 
     def repos_get(self, **_: Any) -> tuple[int, Any]:
-        return 200, {"full_name": self.repository, "default_branch": "main", "private": False}
+        return 200, {"full_name": self.repository, "default_branch": "main", "private": self.private}
 
     def repos_get_branch(self, branch: str, **_: Any) -> tuple[int, Any]:
         return 200, {"name": branch, "protected": branch in self.protected, "commit": {"sha": self._branch(branch)}}

@@ -32,6 +32,10 @@ REFERENCES: dict[str, Callable[..., float]] = {
     "mae": lambda y, s, **w: reference.mean_absolute_error(y, s, **w),
     "rmse": lambda y, s, **w: reference.root_mean_squared_error(y, s, **w),
     "r2": lambda y, s, **w: reference.r2_score(y, s, **w),
+    **{
+        f"quantile_loss_{q}": lambda y, s, q=q, **w: reference.mean_pinball_loss(y, s, alpha=q / 100, **w)
+        for q in metrics.QUANTILES
+    },
 }
 
 
@@ -65,7 +69,27 @@ def test_influence_is_the_derivative_by_the_weight_of_a_row(name: str, distinct:
     assert found.sum() == pytest.approx(0, abs=1e-12)
 
 
-@pytest.mark.parametrize("name", ["log_loss", "brier", "accuracy"])
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("distinct", [1000, 5], ids=["continuous", "with ties"])
+def test_leaving_a_group_out_gives_the_metric_of_the_other_rows(name: str, distinct: int) -> None:
+    labels, scores = rows_of(ALL[name].task, distinct=distinct)
+    groups = np.arange(ROWS) % 7
+
+    without = measure(name, labels, scores).without
+
+    assert without is not None
+    slow = [REFERENCES[name](labels[groups != g], scores[groups != g]) for g in range(7)]
+    assert without(groups) == pytest.approx(slow)
+
+
+def test_leaving_out_the_only_group_with_positives_has_no_value() -> None:
+    found = measure("roc_auc", np.array([1, 0, 0]), np.array([0.3, 0.2, 0.1]))
+
+    assert found.without is not None
+    assert np.isfinite(found.without(np.array([0, 1, 2]))).tolist() == [False, True, True]
+
+
+@pytest.mark.parametrize("name", metrics.of_task("classification"))
 def test_three_classes_are_measured_as_by_scikit_learn(name: str) -> None:
     rng = np.random.default_rng(7)
     labels = rng.integers(0, 3, ROWS)
@@ -74,6 +98,9 @@ def test_three_classes_are_measured_as_by_scikit_learn(name: str) -> None:
         "log_loss": reference.log_loss(labels, scores),
         "brier": float(np.square(scores - np.eye(3)[labels]).sum(axis=1).mean()),
         "accuracy": reference.accuracy_score(labels, scores.argmax(axis=1)),
+        "f1": reference.f1_score(labels, scores.argmax(axis=1), average="macro"),
+        "roc_auc": reference.roc_auc_score(labels, scores, multi_class="ovr"),
+        "average_precision": reference.average_precision_score(np.eye(3)[labels], scores, average="macro"),
     }
 
     assert measure(name, labels, scores).value == pytest.approx(expected[name])
@@ -97,7 +124,7 @@ def test_two_columns_of_probabilities_are_the_one_of_the_positive_class() -> Non
         ("mae", [], [], "mae needs rows, got none"),
         ("brier", [0, 1], [0.5, np.nan], "1 of 2 rows have none"),
         ("log_loss", [0, 1], [0.5, np.inf], "1 of 2 rows have none"),
-        ("roc_auc", [0, 1, 2], np.full((3, 3), 1 / 3), "roc_auc needs two classes, the model has 3"),
+        ("roc_auc", [0, 1, 1], np.full((3, 3), 1 / 3), "roc_auc needs both classes, got 0 positive and 3 negative"),
     ],
 )
 def test_rows_that_cannot_support_a_metric_are_named(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mergeline import objects
-from mergeline.errors import Integrity, RepositoryTrouble
+from mergeline.errors import BadData, Integrity, RepositoryTrouble
 
 PIPELINE = """
 stages:
@@ -67,11 +67,25 @@ def test_runs_what_moved_and_names_it(project: Path) -> None:
     assert objects.repro(project) == ["train"]
 
 
-def test_a_failing_stage_is_named_in_one_line(project: Path) -> None:
+def test_a_failing_dvc_is_named_in_one_line(project: Path) -> None:
     (project / "rate.txt").unlink()
 
     with pytest.raises(RepositoryTrouble, match=r"`dvc repro` failed: .*train.*"):
         objects.repro(project)
+
+
+@pytest.mark.parametrize("red", ["error", "\\033[1;31merror\\033[0m"])
+def test_a_failing_stage_is_raised_as_it_said_it_with_its_code_and_not_passed_on(project: Path, red: str) -> None:
+    (project / "stage.sh").write_text(f"printf 'before\\n{red} data/raw.csv: no rows. Mend it.\\n'\nexit 5\n")
+    (project / "dvc.yaml").write_text(PIPELINE.replace("cp rows.csv data/raw.csv", "sh stage.sh"))
+    told: list[str] = []
+
+    with pytest.raises(BadData) as failed:
+        objects.repro(project, say=told.append)
+
+    assert str(failed.value) == "data/raw.csv: no rows. Mend it."
+    assert "before" in told
+    assert not [line for line in told if "no rows" in line or "ERROR" in line]
 
 
 def test_handed_over_results_need_no_training_and_no_raw_data(project: Path, tmp_path: Path, elsewhere: Path) -> None:
@@ -147,7 +161,7 @@ def test_another_checkout_shares_the_cache_and_leaves_no_trace(project: Path, el
     objects.prepare(elsewhere, project)
 
     assert objects.cache(elsewhere) == objects.cache(project)
-    assert objects.place(elsewhere) == []
+    assert objects.place(elsewhere) == {}
     assert (elsewhere / "bundle/model").is_file()
     assert (elsewhere / "data/raw.csv").is_file()
 
@@ -168,18 +182,39 @@ def test_a_remote_beside_is_found_from_another_checkout(project: Path, tmp_path:
     assert (elsewhere / "bundle/model").is_file()
 
 
-def test_a_damaged_cache_is_refused(project: Path) -> None:
-    for victim in (objects.cache(project) / "files").rglob("*"):
-        if victim.is_file() and not victim.name.endswith(".dir"):
-            victim.chmod(0o644)
-            victim.write_bytes(b"broken")
+@pytest.mark.parametrize("suffix", ["", ".dir"])
+def test_a_damaged_object_counts_as_absent_and_is_removed(project: Path, suffix: str) -> None:
+    before = (project / "bundle/model").read_bytes()
+    damaged = [p for p in (objects.cache(project) / "files").rglob("*") if p.is_file() and p.suffix == suffix]
+    for victim in damaged:
+        victim.chmod(0o644)
+        victim.write_bytes(b"broken")
 
-    with pytest.raises(Integrity, match="has the md5"):
+    missing = objects.place(project, ["bundle"])
+
+    assert missing == {"bundle": True}
+    assert objects.place(project, ["bundle"]) == {"bundle": False}
+    assert (project / "bundle/model").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("- 1\n", "not a lock of DVC"),
+        ("stages: {train: [1]}\n", "not a lock of DVC"),
+        ("stages: {train: {outs: [{md5: 1}]}}\n", "not a lock of DVC: .*`path`"),
+        ("{{{", "not valid YAML"),
+    ],
+)
+def test_a_lock_that_is_no_lock_is_said(project: Path, content: str, said: str) -> None:
+    (project / "dvc.lock").write_text(content)
+
+    with pytest.raises(Integrity, match=rf"dvc\.lock: {said}"):
+        objects.repro(project)
+
+
+def test_a_configuration_of_dvc_that_cannot_be_read_is_said(project: Path) -> None:
+    (project / ".dvc/config").write_text("remote\n")
+
+    with pytest.raises(RepositoryTrouble, match=r"\.dvc/config cannot be read: File contains no section headers"):
         objects.place(project)
-
-
-def test_a_lock_that_is_no_lock_is_said(project: Path) -> None:
-    (project / "dvc.lock").write_text("- 1\n")
-
-    with pytest.raises(Integrity, match=r"dvc\.lock: not a lock of DVC"):
-        objects.outputs(project)

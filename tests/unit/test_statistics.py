@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from mergeline.errors import DegenerateRows
-from mergeline.metrics import mean, measure
-from mergeline.statistics import Estimate, codes, difference, estimate
+from mergeline.metrics import measure
+from mergeline.metrics.summed import mean
+from mergeline.statistics import Estimate, Influence, bootstrap, codes, difference, estimate
 
 
 @pytest.fixture
@@ -89,3 +90,84 @@ def test_probability_fits_the_interval() -> None:
 
 def test_groups_are_numbered_without_gaps() -> None:
     assert codes(["b", "a", "b", "c"]).tolist() == [1, 0, 1, 2]
+
+
+def test_few_groups_get_the_wider_interval_of_the_jackknife(rng: np.random.Generator) -> None:
+    sizes = rng.integers(5, 60, 20)
+    days = np.repeat(np.arange(20), sizes)
+    labels = (rng.random(len(days)) < 0.2 + 0.3 * rng.random(20)[days]).astype(int)
+    scores = labels + rng.normal(0, 1.5, len(days))
+    found = measure("roc_auc", labels, 1 / (1 + np.exp(-scores)))
+
+    jackknife = estimate(found, days)
+    influence = estimate(Influence(found.value, found.rows), days)
+
+    assert influence.standard_error < jackknife.standard_error < 1.3 * influence.standard_error
+
+
+def test_a_group_that_cannot_be_left_out_leaves_the_sums_of_influence() -> None:
+    found = measure("roc_auc", np.array([1, 0, 0, 0]), np.array([0.3, 0.4, 0.2, 0.1]))
+
+    assert np.isfinite(estimate(found, np.arange(4)).standard_error)
+
+
+def test_noise_widens_the_interval_and_few_models_widen_it_more() -> None:
+    alone = Estimate(value=0.03, standard_error=0.01, groups=30)
+
+    many, few = alone.with_noise(0.01, 50), alone.with_noise(0.01, 2)
+
+    assert many.error == pytest.approx(0.01 * 2**0.5)
+    assert width(alone) < width(many) < width(few)
+    assert many.freedom == pytest.approx(4 / (1 / 29 + 1 / 50))
+
+
+def width(found: Estimate) -> float:
+    low, high = found.interval()
+    return high - low
+
+
+def test_the_groups_needed_are_those_at_which_the_difference_is_told_four_times_of_five(
+    rng: np.random.Generator,
+) -> None:
+    pilot = Estimate(value=0.0, standard_error=1 / 40**0.5, groups=40)  # groups with a spread of 1
+    needed, low, high = pilot.groups_needed(0.3) or (0, 0, 0)
+
+    told = sum(
+        difference(
+            mean(np.zeros(round(needed))), mean(rng.normal(0.3, 1, round(needed))), np.arange(round(needed))
+        ).interval()[0]
+        > 0
+        for _ in range(2000)
+    )
+
+    assert low < needed < high
+    assert 0.76 <= told / 2000 <= 0.84
+
+
+def test_no_number_of_groups_helps_where_training_alone_moves_more_than_what_matters() -> None:
+    assert Estimate(0.0, 0.01, 30).with_noise(0.01, 5).groups_needed(0.005) is None
+
+
+def test_a_metric_without_influence_values_is_judged_by_drawing_groups(rng: np.random.Generator) -> None:
+    days = np.repeat(np.arange(80), 10)
+    losses = rng.normal(0, 1, 80)[days] + rng.normal(0, 1, 800)
+
+    drawn = bootstrap(lambda weights: float(np.average(losses, weights=weights)), days, seed=7)
+
+    assert drawn.value == losses.mean()
+    assert drawn.standard_error == pytest.approx(estimate(mean(losses), days).standard_error, rel=0.1)
+
+
+def test_drawing_needs_two_groups_and_values() -> None:
+    with pytest.raises(DegenerateRows, match="at least two groups of rows, got 1"):
+        bootstrap(np.sum, np.zeros(3, dtype=np.int64), seed=7)
+    with pytest.raises(DegenerateRows, match="1000 of 1000 draws"):
+        bootstrap(lambda _: float("nan"), np.arange(3), seed=7)
+
+
+def test_the_design_effect_is_how_much_wider_groups_make_the_variance() -> None:
+    days = np.repeat(np.arange(10), 4)
+
+    found = estimate(Influence(0.0, np.repeat(np.linspace(-1, 1, 10), 4) / 40), days)
+
+    assert found.design_effect == pytest.approx(4 * (10 / 9) / (40 / 39))

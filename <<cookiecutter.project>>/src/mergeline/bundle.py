@@ -8,7 +8,7 @@ import ast
 import hashlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -200,14 +200,23 @@ def load(folder: Path, expected: str | None = None, threads: int = 1) -> Bundle:
         raise Integrity(f"{folder.name}/ holds bundle {found[:12]}, not {expected[:12]}")
     signature = _decode(folder / SIGNATURE, Signature)
     smoke = _decode(folder / SMOKE, Smoke)
+    session = _session((folder / MODEL).read_bytes(), f"{folder.name}/{MODEL}", threads)
+    return Bundle(found, signature, smoke, load_features(folder / FEATURES), session)
+
+
+def with_model(bundle: Bundle, model: bytes) -> Bundle:
+    """Give a bundle that answers by another model of the same signature. Raises Integrity."""
+    return replace(bundle, session=_session(model, "a model trained anew", 1))
+
+
+def _session(model: bytes, name: str, threads: int) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
     try:
-        session = ort.InferenceSession((folder / MODEL).read_bytes(), options, providers=["CPUExecutionProvider"])
+        return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime has its own classes, with no base but Exception
-        raise Integrity(f"{folder.name}/{MODEL} is no model: {' '.join(str(error).split()):.200}") from error
-    return Bundle(found, signature, smoke, load_features(folder / FEATURES), session)
+        raise Integrity(f"{name} is no model: {' '.join(str(error).split()):.200}") from error
 
 
 def _decode(path: Path, kind: type[T]) -> T:

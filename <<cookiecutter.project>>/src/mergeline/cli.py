@@ -80,6 +80,7 @@ for _name, _text in {
     "train": "Fit the pipeline of src/model/estimator.py on the training rows.",
     "evaluate": "Measure the model on the held-out rows.",
     "export": "Convert the model to a bundle and prove that it answers alike.",
+    "refit": "Train the recipe anew, to see how much the metrics move by themselves.",
     "explain": "Say which features the model listens to.",
 }.items():
     _stage(_name, _text)

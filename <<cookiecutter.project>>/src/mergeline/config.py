@@ -1,9 +1,11 @@
 """params.yaml (the author's knobs) and gates.yaml (the owners' rules), strict: an unknown key is an error."""
 
+import math
+import re
 import sys
 from datetime import date
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 import yaml
@@ -18,11 +20,18 @@ Task = Literal["classification", "regression"]
 SplitBy = Literal["time", "group", "random", "stratified"]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Positive = Annotated[float, Meta(gt=0)]
+NotNegative = Annotated[float, Meta(ge=0)]
 Level = Annotated[float, Meta(gt=0, lt=1)]
 
 
 class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Unknown keys are errors, values are immutable."""
+    """Unknown keys and numbers that are not finite are errors, values are immutable."""
+
+    def __post_init__(self) -> None:
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ValueError(f"{name} is {value}, not a finite number")
 
 
 class Data(_Strict, frozen=True, kw_only=True):
@@ -34,11 +43,11 @@ class Data(_Strict, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if PurePosixPath(self.path).is_absolute() or ".." in PurePosixPath(self.path).parts:
-            raise ValueError(f"data.path {self.path} is not below the project's folder, where DVC sees it change")
+            raise ValueError(f"path {self.path} is not below the project's folder, where DVC sees it change")
         try:
             date.fromisoformat(self.as_of or "2013-07-01")
         except ValueError:
-            raise ValueError(f'data.as_of {self.as_of} is no day; write it as "2013-07-01"') from None
+            raise ValueError(f'as_of {self.as_of} is no day; write it as "2013-07-01"') from None
 
 
 class Split(_Strict, frozen=True, kw_only=True):
@@ -73,10 +82,15 @@ class Export(_Strict, frozen=True, kw_only=True):
 
 
 class Compare(_Strict, frozen=True, kw_only=True):
-    """How pull requests are judged; taken from the base branch."""
+    """How pull requests are judged; taken from the base branch.
+
+    `refits` models trained anew measure the noise of training (1: not measured); `folds` earlier periods are judged too.
+    """
 
     group: str | None = None
     level: Level = 0.95
+    refits: Annotated[int, Meta(ge=1, le=20)] = 1
+    folds: Annotated[int, Meta(ge=0, le=12)] = 0
 
 
 class Params(_Strict, frozen=True, kw_only=True):
@@ -97,14 +111,20 @@ class Rules(_Strict, frozen=True, kw_only=True):
     """What a candidate must pass for one metric; an absent rule is not asked."""
 
     not_worse: bool = False
+    proven_not_worse: bool = False
+    better: bool = False
     at_least: float | None = None
     at_most: float | None = None
 
 
 class MetricGate(_Strict, frozen=True, kw_only=True):
-    """`matters` is the smallest difference that matters, in the metric's unit."""
+    """`matters` is the smallest difference that matters, in the metric's unit.
 
-    matters: float
+    `better` is the direction of a metric of the project's own, which src/model/metrics.py defines.
+    """
+
+    matters: NotNegative
+    better: Literal["higher", "lower"] | None = None
     rules: Rules = Rules()
 
 
@@ -167,18 +187,45 @@ def parse(text: str, kind: type[T], name: str) -> T:
     try:
         return msgspec.convert(found, kind)
     except msgspec.ValidationError as error:
-        raise BadSettings(f"{name}: {explain(str(error), kind)}") from error
+        raise BadSettings(f"{name}: {explain(str(error), found, kind)}") from error
 
 
-def explain(message: str, kind: type[_Strict]) -> str:
-    """Say which keys are allowed where msgspec names the place of the mistake, e.g. `$.data` or `$.metrics[...]`."""
-    if "unknown field" not in message:
-        return message
-    place = message.split("`$")[-1].rstrip("`") if "`$" in message else ""
-    at: Any = kind
-    for part in filter(None, place.replace("[...]", ".[]").split(".")):
-        at = get_args(at)[-1] if part == "[]" else {f.name: f.type for f in msgspec.structs.fields(at)}[part]
-    return f"{message}; allowed: {', '.join(f.name for f in msgspec.structs.fields(at))}"
+def explain(message: str, found: Any, kind: type[_Strict]) -> str:
+    """Say which key is wrong, how, and what is allowed there.
+
+    Args:
+        message: msgspec's; it ends with the place of the mistake, e.g. `$.data.source` or `$.metrics[...].rules`.
+        found: what the file holds.
+        kind: what it should be.
+    """
+    said, _, place = message.partition(" - at ")
+    key, at = "", kind
+    for part in re.findall(r"\[[^]]+\]|[^.\[]+", place.rpartition("$")[2].rstrip("`")):
+        if part == "[...]":  # msgspec does not say which key of a mapping: the first whose value does not fit
+            at = get_args(at)[1]
+            part = next(name for name, value in found.items() if not _fits(value, at))
+            found = found[part]
+        elif part.startswith("["):
+            at, found = get_args(at)[0], found[int(part[1:-1])]
+        else:
+            at, found = {f.name: f.type for f in msgspec.structs.fields(at)}[part], found.get(part)
+        key += part if part.startswith("[") or not key else f".{part}"
+    said = (f"{key}: {said}" if key else said) + (" as a key" if place.startswith("`key`") else "")
+    if "unknown field" in said:
+        return f"{said}; allowed: {', '.join(f.name for f in msgspec.structs.fields(at))}"
+    if get_origin(at) is Literal:
+        return f"{said}; allowed: {', '.join(get_args(at))}"
+    if "Expected `str" in said and isinstance(found, int | float | date):
+        return f"{said}; write it in quotes"
+    return said
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def _text(path: Path) -> str:

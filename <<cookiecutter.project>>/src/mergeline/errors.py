@@ -4,6 +4,10 @@ The command line prints `message` and `remedy` on one line and exits with `code`
 a traceback appears only with --traceback.
 """
 
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import ClassVar
 
 
@@ -58,6 +62,13 @@ class BadSettings(MergelineError):
     remedy = "Correct the file and run the command again."
 
 
+class BrokenCode(MergelineError):
+    """A file of src/model cannot be imported, or raises what no row and no setting explains."""
+
+    code = 6
+    remedy = "Mend the file and run the command again; `model --traceback VERB` shows all of it."
+
+
 class Integrity(MergelineError):
     """A bundle, release or pin does not match its hash."""
 
@@ -105,3 +116,21 @@ class DeploymentFailed(MergelineError):
 
     code = 12
     remedy = "Read the log, mend the release or roll the pin back (`model rollback ENV`)."
+
+
+@contextmanager
+def your_code(file: str) -> Iterator[None]:
+    """Let what `src/model/<file>` raises become BrokenCode with file and line; errors of the loop pass."""
+    try:
+        yield
+    except MergelineError:
+        raise
+    except Exception as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        places = [(frame.filename, frame.lineno) for frame in frames]
+        if isinstance(error, SyntaxError):
+            places.append((error.filename or "", error.lineno))
+        here = [(Path(name).name, line) for name, line in places if Path(name).parts[-3:-1] == ("src", "model")]
+        name, line = here[-1] if here else (file, None)
+        reason = " ".join(f"{type(error).__name__}: {error.msg if isinstance(error, SyntaxError) else error}".split())
+        raise BrokenCode(f"src/model/{name}{f', line {line}' if line else ''}: {reason:.300}") from error

@@ -1,7 +1,7 @@
 """Raw rows as a table: their kinds, their columns for `features.py`, and a hash of each row's content."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -94,11 +94,20 @@ def write(path: Path, frame: pl.DataFrame) -> None:
     files.write(path, buffer.getvalue())
 
 
-def read(path: Path) -> pl.DataFrame:
-    """Read Parquet. Raises BadData when it is absent or damaged."""
+def read(path: Path, columns: Iterable[str] | None = None) -> pl.DataFrame:
+    """Read Parquet: all, or these columns in this order. Raises BadData when it is absent, damaged or lacks one."""
     try:
-        return pl.read_parquet(path)
+        found = pl.read_parquet(path)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise BadData(
             f"{path.parent.name}/{path.name} cannot be read: {error}".splitlines()[0], "Run `dvc repro`."
         ) from error
+    if columns is None:
+        return found
+    wanted = list(columns)
+    if absent := [name for name in wanted if name not in found.columns]:
+        raise BadData(
+            f"{path.parent.name}/{path.name} has no column {', '.join(absent)}, which src/model/schema.py declares",
+            "Mend the data or src/model/schema.py, then run `dvc repro`.",
+        )
+    return found.select(wanted)

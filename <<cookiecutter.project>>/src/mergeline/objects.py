@@ -23,13 +23,16 @@ import msgspec
 import yaml
 
 from . import files, repo
-from .errors import Integrity, RepositoryTrouble
+from .errors import Integrity, MergelineError, RepositoryTrouble
 
 LOCK = "dvc.lock"
 PIPELINE = "dvc.yaml"
 RAW = "data/"
 """Raw rows never leave this machine with a hand-over."""
 NAME = re.compile(r"[0-9a-f]{32}(\.dir)?")
+FAILED = ("error ", "ERROR: ")
+"""How a stage and DVC begin the line that says what went wrong."""
+REMEDY = f"Run `git checkout {LOCK}`, or remove it and run `dvc repro`."
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,20 @@ class _Entry(msgspec.Struct, frozen=True):
     relpath: str
 
 
+class _File(msgspec.Struct):
+    path: str
+
+
+class _Stage(msgspec.Struct):
+    deps: list[_File] = []
+    outs: list[_File] = []
+    params: dict[str, dict[str, Any]] = {}
+
+
+class _Lock(msgspec.Struct):
+    stages: dict[str, _Stage] = {}
+
+
 def lock(root: Path) -> dict[str, Any]:
     """Parse dvc.lock; empty where none is. Raises Integrity when it is no lock."""
     path = root / LOCK
@@ -57,11 +74,12 @@ def lock(root: Path) -> dict[str, Any]:
 def parse_lock(content: bytes) -> dict[str, Any]:
     """Parse the content of a dvc.lock. Raises Integrity when it is no lock."""
     try:
-        found = parse_yaml(content)
+        found: dict[str, Any] = parse_yaml(content)
+        msgspec.convert(found, _Lock)
     except yaml.YAMLError as error:
-        raise Integrity(f"{LOCK}: not valid YAML", f"Run `git checkout {LOCK}` or `dvc repro`.") from error
-    if not isinstance(found, dict) or not isinstance(found.get("stages", {}), dict):
-        raise Integrity(f"{LOCK}: not a lock of DVC", f"Run `git checkout {LOCK}` or `dvc repro`.")
+        raise Integrity(f"{LOCK}: not valid YAML", REMEDY) from error
+    except msgspec.ValidationError as error:
+        raise Integrity(f"{LOCK}: not a lock of DVC: {error}", REMEDY) from error
     return found
 
 
@@ -72,14 +90,14 @@ def parse_yaml(content: bytes) -> Any:
 
 def outputs(root: Path) -> list[Output]:
     """Give what dvc.lock says the stages wrote, as far as dvc.yaml still declares it. Raises Integrity."""
-    declared = _declared(root)
+    known = declared(root)
     found = []
     for stage, entry in lock(root).get("stages", {}).items():
         for out in entry.get("outs", []):
             name, path = str(out.get("md5", "")), str(out.get("path", ""))
             if not NAME.fullmatch(name):
                 raise Integrity(f"{LOCK}: {path} of stage {stage} has no md5")
-            if path in declared:
+            if path in known:
                 found.append(Output(str(stage), path, name))
     return found
 
@@ -101,11 +119,14 @@ def repro(
         dry: run nothing, give the names of those that would run.
         targets: stages, with what they need; none means all.
         python: has DVC and the packages of requirements/train.txt; `model` is found beside it.
-        say: gets each line while it is printed.
+        say: gets each line while it is printed, those of a failure aside, which is raised.
 
     Raises:
-        RepositoryTrouble: a stage or DVC failed, with the line that says why.
+        Integrity: dvc.lock is no lock.
+        RepositoryTrouble: DVC failed, with the line that says why.
+        MergelineError: a stage failed; the line that it said, with its exit code.
     """
+    lock(checkout)
     options = [*(["--allow-missing"] if allow_missing else []), *(["--dry"] if dry else [])]
     command = [python, "-m", "dvc", "repro", *options, *targets]
     ran: list[str] = []
@@ -128,15 +149,29 @@ def repro(
             lines.append(line.rstrip())
             if begun := re.match(r"Running stage '(.+)':", line):
                 ran.append(begun[1])
-            if say:
+            if say and not _plain(line).startswith(FAILED):
                 say(line.rstrip())
     if process.returncode:
-        why = [line.strip() for line in lines if line.lower().startswith("error")]
-        raise RepositoryTrouble(
-            f"`dvc repro` failed: {why[0].removeprefix('ERROR: ').removeprefix('error ') if why else 'no reason given'}",
-            "Run `dvc repro` to see all that it says.",
-        )
+        raise _trouble([_plain(line) for line in lines])
     return ran
+
+
+def _plain(line: str) -> str:
+    return re.sub(r"\x1b\[[\d;]*m", "", line)
+
+
+def _trouble(lines: Sequence[str]) -> MergelineError:
+    """Give the failure of a stage as the stage said it, else what DVC said."""
+    codes = {kind.code: kind for kind in MergelineError.__subclasses__()}
+    said = next((line.removeprefix("error ") for line in lines if line.startswith("error ")), None)
+    code = next((int(found[1]) for line in lines if (found := re.search(r", exited with (\d+)$", line))), None)
+    if said and code in codes:
+        return codes[code](said, "")
+    why = said or next((line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")), None)
+    return RepositoryTrouble(
+        f"`dvc repro` failed: {why or ' '.join(lines[:3]) or 'no reason given'}",
+        "Run `dvc repro` to see all that it says.",
+    )
 
 
 def prepare(checkout: Path, beside: Path) -> None:
@@ -178,25 +213,35 @@ def has_remote(root: Path) -> bool:
     )
 
 
-def place(root: Path, paths: Sequence[str] = ()) -> list[str]:
-    """Copy outputs from the cache to their places; give the paths whose objects are not in the cache.
+def place(root: Path, paths: Sequence[str] = ()) -> dict[str, bool]:
+    """Copy outputs from the cache to their places.
+
+    An object that does not have the content of its name counts as absent, and is removed: neither a fetch nor a
+    stage replaces what is there.
 
     Args:
         root: its dvc.lock names the outputs.
         paths: which; none means all.
 
+    Returns:
+        The paths whose objects are not in the cache, and whether that is because one was damaged.
+
     Raises:
-        Integrity: an object in the cache does not have the content of its name.
+        Integrity: the list of a folder's files cannot be read or leads out of it.
     """
     store = cache(root)
-    missing = []
+    missing = {}
     for out in outputs(root):
         if paths and out.path not in paths:
             continue
         try:
             _place(out, store, root / out.path)
         except FileNotFoundError:
-            missing.append(out.path)
+            missing[out.path] = False
+        except Integrity:
+            if not _purge(out, store):
+                raise
+            missing[out.path] = True
     return missing
 
 
@@ -260,11 +305,16 @@ def unpack(root: Path, folder: Path) -> list[str]:
     return [out.path for out in wanted]
 
 
-def _declared(root: Path) -> set[str]:
+def stages(root: Path) -> dict[str, Any]:
+    """Give the stages of dvc.yaml by name."""
+    found: dict[str, Any] = (parse_yaml((root / PIPELINE).read_bytes()) or {}).get("stages", {})
+    return found
+
+
+def declared(root: Path) -> set[str]:
     """Give the outputs that dvc.yaml names: a lock from elsewhere must not write any other path."""
-    pipeline = parse_yaml((root / PIPELINE).read_bytes())
     paths: set[str] = set()
-    for stage in (pipeline or {}).get("stages", {}).values():
+    for stage in stages(root).values():
         for kind in ("outs", "metrics", "plots"):
             for out in stage.get(kind, []):
                 paths |= {str(out)} if isinstance(out, str) else {str(path) for path in out}
@@ -315,9 +365,26 @@ def _place(out: Output, store: Path, at: Path) -> None:
         fresh.unlink(missing_ok=True)
 
 
+def _purge(out: Output, store: Path) -> bool:
+    """Remove the damaged objects of an output; say whether there was one."""
+    removed = False
+    for name, _ in _members(out, store, None):
+        at = _object(store, name)
+        if at.is_file() and _md5(at) != name.removesuffix(".dir"):
+            at.unlink()
+            removed = True
+            if name == out.name:
+                break  # what it listed is not known
+    return removed
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
 def _copy(source: Path, to: Path, name: str) -> None:
-    with source.open("rb") as file:
-        _check(name, hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest())
+    _check(name, _md5(source))
     to.parent.mkdir(parents=True, exist_ok=True)
     temporary = to.with_name(f".{to.name}.{os.getpid()}")
     shutil.copyfile(source, temporary)
@@ -331,7 +398,11 @@ def _check(name: str, found: str) -> None:
 
 def _read(path: Path) -> configparser.ConfigParser:
     settings = configparser.ConfigParser(interpolation=None, strict=False)
-    settings.read(path, encoding="utf-8")
+    try:
+        settings.read(path, encoding="utf-8")
+    except configparser.Error as error:
+        reason = " ".join(str(error).split())
+        raise RepositoryTrouble(f".dvc/{path.name} cannot be read: {reason}", "Correct the file.") from error
     return settings
 
 

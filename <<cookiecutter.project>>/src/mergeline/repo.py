@@ -11,6 +11,8 @@ from .errors import MergelineError, RepositoryTrouble, ToolMissing
 
 QUIET = {"DVC_NO_ANALYTICS": "1", "DO_NOT_TRACK": "1", "MLFLOW_DISABLE_TELEMETRY": "true", "CHECKPOINT_DISABLE": "1"}
 
+FIRST = 'git add --all && git commit --message "Start"'
+
 
 def root(start: Path | None = None) -> Path:
     """Give the project's folder: the nearest one upwards with a dvc.yaml. Raises RepositoryTrouble."""
@@ -37,7 +39,7 @@ def run(
         command: program and arguments; no shell.
         cwd: where.
         env: added to this process's environment.
-        failure: raised when the program's exit code is not 0, with the last line that it said.
+        failure: raised when the program's exit code is not 0, with the line that DVC calls an error, else the last.
         show: let the program write to this terminal (on standard error) instead.
 
     Raises:
@@ -59,13 +61,22 @@ def run(
     if done.returncode:
         said = [line for line in f"{done.stdout or ''}\n{done.stderr or ''}".splitlines() if line.strip()]
         words = " ".join(str(c) for c in command[:3])
-        raise failure(f"`{words}` failed with exit code {done.returncode}" + (f": {said[-1].strip()}" if said else ""))
+        why = next((line for line in said if line.startswith("ERROR: ")), said[-1] if said else "").strip()
+        raise failure(f"`{words}` failed with exit code {done.returncode}" + (f": {why}" if why else ""))
     return (done.stdout or "").rstrip()
 
 
 def git(cwd: Path, *arguments: str | Path, env: Mapping[str, str] | None = None) -> str:
     """Run git and give what it printed. Raises RepositoryTrouble."""
-    return run(["git", *arguments], cwd, env=env)
+    try:
+        return run(["git", *arguments], cwd, env={"LANGUAGE": "en", **(env or {})})
+    except RepositoryTrouble as error:
+        said = str(error)
+        if "not a git repository" in said:
+            raise RepositoryTrouble(f"{cwd} is in no git repository", f"Run `git init -b main && {FIRST}`.") from None
+        if "does not have any commits yet" in said or "Not a valid object name HEAD" in said:
+            raise _empty(cwd) from None
+        raise
 
 
 def head(cwd: Path) -> str:
@@ -78,9 +89,16 @@ def commit(cwd: Path, rev: str) -> str:
     try:
         return git(cwd, "rev-parse", "--verify", "--quiet", f"{rev}^{{commit}}")
     except RepositoryTrouble:
+        git(cwd, "rev-parse", "--git-dir")  # says where there is no repository at all
+        if rev == "HEAD":
+            raise _empty(cwd) from None
         raise RepositoryTrouble(
             f"git knows no revision {rev}", f"Fetch it (`git fetch origin {rev}`), or name another with --base."
         ) from None
+
+
+def _empty(cwd: Path) -> RepositoryTrouble:
+    return RepositoryTrouble(f"the git repository of {cwd} has no commit yet", f"Run `{FIRST}`.")
 
 
 def knows(cwd: Path, rev: str) -> bool:

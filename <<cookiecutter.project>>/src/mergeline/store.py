@@ -98,19 +98,29 @@ def pull(root: Path, paths: Sequence[str]) -> bool:
     """Fetch outputs of dvc.lock into the cache; False when there is no remote. Raises RepositoryTrouble."""
     if remote(root) is None:
         return False
-    repo.run([sys.executable, "-m", "dvc", "fetch", "--quiet", *paths], root, env=repo.environment(root))
+    repo.run([sys.executable, "-m", "dvc", "fetch", *paths], root, env=repo.environment(root))
     return True
 
 
 def remote(root: Path) -> tuple[Any, str] | None:
-    """Give file system and base path of the default DVC remote, or None when none is configured."""
+    """Give file system and base path of the default DVC remote, or None when none is configured.
+
+    Raises:
+        RepositoryTrouble: DVC cannot use it: a plugin is not installed, or the configuration is off.
+    """
     from dvc.repo import Repo
 
-    with Repo(str(root)) as repository:
-        if not repository.config["core"].get("remote"):
-            return None
-        odb = repository.cloud.get_remote_odb()
-        return odb.fs, odb.path.removesuffix("/files/md5")
+    try:
+        with Repo(str(root)) as repository:
+            if not repository.config["core"].get("remote"):
+                return None
+            odb = repository.cloud.get_remote_odb()
+            return odb.fs, odb.path.removesuffix("/files/md5")
+    except Exception as error:  # plugins and configuration have errors of their own
+        raise RepositoryTrouble(
+            f"the DVC remote cannot be used: {' '.join(str(error).split()):.200}",
+            "Correct .dvc/config, or install what is missing into this environment.",
+        ) from error
 
 
 def _expect(folder: Path, bundle_id: str) -> Path:

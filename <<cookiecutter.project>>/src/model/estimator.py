@@ -1,5 +1,6 @@
 """The scikit-learn pipeline, unfitted. It must convert to ONNX with equal answers: `model export` proves it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from sklearn.compose import ColumnTransformer
@@ -10,11 +11,11 @@ from sklearn.preprocessing import OrdinalEncoder
 from .features import CATEGORICAL, NUMERIC
 
 
-def estimator(params: dict[str, Any], seed: int) -> Pipeline:
+def estimator(params: Mapping[str, Any], seed: int) -> Pipeline:
     """Give a pipeline over a frame with the columns of NUMERIC (float32) and CATEGORICAL (text).
 
     Args:
-        params: the section `model` of params.yaml.
+        params: the section `model` of params.yaml; a key that is never read here is refused as a slip of the pen.
         seed: for every random choice of the fit.
     """
     # Trees take numbers and missing values as they are; a scaler before them would break the parity with ONNX.

@@ -70,13 +70,21 @@ def test_a_checkout_that_knows_only_the_branch_of_the_remote_uses_it(root: Path,
     assert base.find(clone, "main") == left
 
 
-@pytest.mark.parametrize("first", [True, False], ids=["no such branch", "no commit at all"])
-def test_a_base_that_is_not_there_is_said(root: Path, first: bool) -> None:
-    if first:
-        commit(root, dvc_yaml="stages: {}")
+def test_a_base_that_is_not_there_is_said(root: Path) -> None:
+    commit(root, dvc_yaml="stages: {}")
 
-    with pytest.raises(RepositoryTrouble, match="git knows no revision"):
+    with pytest.raises(RepositoryTrouble, match="git knows no revision trunk"):
         base.find(root, "trunk")
+
+
+def test_a_repository_without_a_commit_is_told_how_to_begin(root: Path) -> None:
+    with pytest.raises(RepositoryTrouble, match=r"has no commit yet\. Run `git add --all && git commit"):
+        base.find(root, "main")
+
+
+def test_a_folder_without_git_is_told_how_to_begin(tmp_path: Path) -> None:
+    with pytest.raises(RepositoryTrouble, match=r"is in no git repository\. Run `git init -b main && git add --all"):
+        base.find(tmp_path, "main")
 
 
 def test_the_lock_that_a_release_committed_after_the_merge_is_taken(root: Path) -> None:

@@ -1,5 +1,6 @@
 """`model compare` in a generated project with few rows: real git, real DVC, real training."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -211,6 +212,74 @@ def test_a_base_whose_objects_are_only_in_the_remote_is_fetched(
         assert (found.ran, found.problem) == ([], None)
         assert identify(found.root / "bundle") == identify(project.root / "bundle")
         assert not (found.root / "data/raw.parquet").exists()
+
+
+def in_cache(project: Project) -> Path:
+    """Give where DVC's cache has the model that is in place now."""
+    name = hashlib.md5((project.root / "bundle/model.onnx").read_bytes(), usedforsecurity=False).hexdigest()
+    return project.root / f".dvc/cache/files/md5/{name[:2]}/{name[2:]}"
+
+
+def damage(at: Path) -> None:
+    """Overwrite an object, as a bad disk does."""
+    at.chmod(0o644)
+    at.write_bytes(b"broken")
+
+
+def test_a_base_whose_objects_are_damaged_is_made_again(project: Project) -> None:
+    first = identify(project.root / "bundle")
+    damage(in_cache(project))
+    project.git("switch", "--quiet", "--create", "weather")
+    project.use_weather()
+    project.commit("Use the weather")
+
+    report = project.compare("--base", "main")
+
+    assert report["base"]["bundle"] == first
+    assert report["base"]["stages"] == ["export"]
+    assert report["metrics"][0]["difference"] is not None
+
+
+def test_a_base_whose_objects_are_damaged_is_fetched_where_a_remote_has_them(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{project.tools}{os.pathsep}{os.environ['PATH']}")
+    dvc = [sys.executable, "-m", "dvc"]
+    remote = [*dvc, "remote", "add", "--local", "--default", "store", str(tmp_path / "store")]
+    subprocess.run(remote, cwd=project.root, check=True)
+    subprocess.run([*dvc, "push", "--quiet"], cwd=project.root, check=True)
+    damage(in_cache(project))
+
+    with base.restored(project.root, project.git("rev-parse", "HEAD"), "main") as found:
+        assert (found.ran, found.problem) == ([], None)
+        assert identify(found.root / "bundle") == identify(project.root / "bundle")
+
+
+def test_a_damaged_base_that_cannot_be_made_again_stops_the_judgement(project: Project, tmp_path: Path) -> None:
+    of_base = in_cache(project)
+    project.git("switch", "--quiet", "--create", "weather")
+    project.use_weather()
+    project.commit("Use the weather")
+    project.compare("--base", "main")
+    damage(of_base)
+    without_the_command = Project(project.root, tmp_path / "no-tools")
+    (project.root / "report/report.json").unlink()
+
+    without_the_command.compare("--base", "main", expected=7)
+
+    assert "the DVC cache held damaged objects of the base's bundle" in without_the_command.said
+    assert not (project.root / "report/report.json").exists()
+
+
+def test_a_stage_that_fails_is_said_once_with_its_own_exit_code(project: Project) -> None:
+    project.edit("params.yaml", "iterations: 30", "iterations: many")
+
+    project.compare("--base", "main", expected=6)
+
+    assert [line for line in project.said.splitlines() if "iterations" in line or "rror" in line] == [
+        "error params.yaml: model.iterations: The 'max_iter' parameter of HistGradientBoostingClassifier must be an int in "
+        "the range [1, inf). Got 'many' instead. Correct the file and run the command again."
+    ]
 
 
 @pytest.mark.parametrize(

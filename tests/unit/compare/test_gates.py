@@ -151,3 +151,54 @@ def test_a_report_with_a_wider_interval_than_its_error_gets_the_right_one() -> N
 def test_numbers_that_contradict_each_other_are_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(Integrity):
         gates.again(make_report(metrics=[metric_row(**changes)]), STRICT, None, 0.95)
+
+
+PROOF = "primary: roc_auc\nmetrics:\n  roc_auc: {{matters: 0.005, rules: {{{rule}: true}}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("rule", "changes", "state", "said"),
+    [
+        ("proven_not_worse", {"value": 0.0, "error": 0.001}, "passed", "at most 0.001699 worse"),
+        ("proven_not_worse", {"value": 0.0, "error": 0.01}, "failed", "not proven to be at most 0.005 worse"),
+        ("proven_not_worse", {"value": 0.03, "error": 0.01}, "passed", "no worse at all"),
+        (
+            "proven_not_worse",
+            {"difference": None, "reason": "base needs wind"},
+            "failed",
+            "not judged: base needs wind",
+        ),
+        ("better", {"word": "better"}, "passed", "shown"),
+        ("better", {"word": "same"}, "failed", "not shown (same)"),
+        ("better", {"difference": None, "word": "cannot tell"}, "failed", "not judged"),
+    ],
+)
+def test_stricter_rules_ask_for_proof(rule: str, changes: dict[str, Any], state: str, said: str) -> None:
+    found = gates.judge(rules(PROOF.format(rule=rule)), [metric_row(**changes)], None)
+
+    assert found[0].state == state
+    assert said in found[0].text
+    assert "worse by" not in found[0].text
+
+
+def test_noise_of_training_turns_a_clear_gain_into_one_that_cannot_be_told() -> None:
+    assert gates.word(ALL["roc_auc"], Estimate(0.03, 0.01, 30), 0.005) == "better"
+    assert gates.word(ALL["roc_auc"], Estimate(0.03, 0.01, 30).with_noise(0.02, 5), 0.005) == "cannot tell"
+
+
+def test_noise_in_a_report_counts_when_it_is_judged_again() -> None:
+    row = metric_row(value=-0.032)
+    assert row.difference is not None
+    noisy = msgspec.structs.replace(row.difference, noise=0.03, noise_freedom=5.0)
+
+    found = gates.again(make_report(metrics=[msgspec.structs.replace(row, difference=noisy)]), STRICT, None, 0.95)
+
+    assert found.metrics[0].word == "cannot tell"
+
+
+def test_a_metric_of_the_projects_own_has_its_direction_in_the_gates() -> None:
+    own = rules("primary: cost\nmetrics: {cost: {matters: 5, better: lower}}")
+
+    assert gates.suited(own, "classification")["cost"].better == "lower"
+    with pytest.raises(BadSettings, match="the direction of roc_auc is known"):
+        gates.check(rules("primary: roc_auc\nmetrics: {roc_auc: {matters: 1, better: lower}}"), "classification")

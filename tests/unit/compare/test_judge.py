@@ -4,7 +4,7 @@ from collections.abc import Callable
 import polars as pl
 import pytest
 
-from mergeline import config, frames
+from mergeline import config, frames, metrics
 from mergeline.bundle import Bundle
 from mergeline.compare import judge
 from mergeline.compare.judge import Names, Unit
@@ -22,7 +22,9 @@ MakeBundle = Callable[..., Bundle]
 def test_a_column_that_says_a_lot_is_better(make_bundle: MakeBundle, rows: pl.DataFrame, names: Names) -> None:
     base, candidate = make_bundle({"hour": 0.5}), make_bundle({"hour": 0.5, "wind": 1.5})
 
-    found = judge.table(judge.score(rows, candidate, base, names, BY_DAY), "classification", GATES, 0.95)
+    found = judge.table(
+        judge.score(rows, candidate, base, names, BY_DAY), metrics.of_task("classification"), GATES, 0.95
+    )
 
     assert [row.name for row in found][:2] == ["roc_auc", "log_loss"]
     assert found[0].word == "better"
@@ -34,7 +36,9 @@ def test_a_column_that_says_a_lot_is_better(make_bundle: MakeBundle, rows: pl.Da
 def test_the_other_way_round_is_worse(make_bundle: MakeBundle, rows: pl.DataFrame, names: Names) -> None:
     base, candidate = make_bundle({"hour": 0.5, "wind": 1.5}), make_bundle({"hour": 0.5})
 
-    found = judge.table(judge.score(rows, candidate, base, names, BY_DAY), "classification", GATES, 0.95)
+    found = judge.table(
+        judge.score(rows, candidate, base, names, BY_DAY), metrics.of_task("classification"), GATES, 0.95
+    )
 
     assert [row.word for row in found[:2]] == ["worse", "worse"]
 
@@ -42,7 +46,7 @@ def test_the_other_way_round_is_worse(make_bundle: MakeBundle, rows: pl.DataFram
 def test_a_model_against_itself_is_the_same(make_bundle: MakeBundle, rows: pl.DataFrame, names: Names) -> None:
     model = make_bundle({"hour": 0.5})
 
-    found = judge.table(judge.score(rows, model, model, names, BY_DAY), "classification", GATES, 0.95)
+    found = judge.table(judge.score(rows, model, model, names, BY_DAY), metrics.of_task("classification"), GATES, 0.95)
 
     assert found[0].word == "same"
 
@@ -68,7 +72,7 @@ def test_a_base_that_saw_every_held_out_row_cannot_be_judged(
     model = make_bundle({"hour": 0.5})
 
     scored = judge.score(rows, model, model, names, BY_DAY, trained_on=seen)
-    found = judge.table(scored, "classification", GATES, 0.95)
+    found = judge.table(scored, metrics.of_task("classification"), GATES, 0.95)
 
     assert scored.reason == "the base was trained on all 1,800 held-out rows"
     assert found[0].candidate is not None
@@ -92,7 +96,7 @@ def test_a_base_that_cannot_be_judged_says_why(
     make_bundle: MakeBundle, rows: pl.DataFrame, names: Names, options: dict[str, object], sentence: str
 ) -> None:
     scored = judge.score(rows, make_bundle({"hour": 0.5}), make_bundle({"hour": 0.5}, **options), names, BY_DAY)
-    found = judge.table(scored, "classification", GATES, 0.95)
+    found = judge.table(scored, metrics.of_task("classification"), GATES, 0.95)
 
     assert scored.reason is not None
     assert re.search(sentence, scored.reason)
@@ -124,7 +128,7 @@ def test_held_out_rows_of_one_class_give_null_with_the_reason(
     model = make_bundle({"hour": 0.5})
 
     scored = judge.score(rows.filter(pl.col("late")), model, model, names, BY_DAY)
-    auc, log_loss = judge.table(scored, "classification", GATES, 0.95)[:2]
+    auc, log_loss = judge.table(scored, metrics.of_task("classification"), GATES, 0.95)[:2]
 
     assert (auc.candidate, auc.difference) == (None, None)
     assert "got" in (auc.reason or "")
@@ -136,7 +140,9 @@ def test_nine_groups_tell_nothing(make_bundle: MakeBundle, rows: pl.DataFrame, n
     base, candidate = make_bundle({"hour": 0.5}), make_bundle({"hour": 0.5, "wind": 1.5})
     nine = rows.filter(pl.col("day") < "2013-06-10")
 
-    found = judge.table(judge.score(nine, candidate, base, names, BY_DAY), "classification", GATES, 0.95)
+    found = judge.table(
+        judge.score(nine, candidate, base, names, BY_DAY), metrics.of_task("classification"), GATES, 0.95
+    )
 
     assert found[0].word == "cannot tell"
     assert found[0].reason == "9 groups, fewer than 10"
@@ -147,7 +153,9 @@ def test_a_single_row_tells_nothing_and_stops_nothing(
 ) -> None:
     model = make_bundle({"hour": 0.5})
 
-    found = judge.table(judge.score(rows.head(1), model, model, names, BY_DAY), "classification", GATES, 0.95)
+    found = judge.table(
+        judge.score(rows.head(1), model, model, names, BY_DAY), metrics.of_task("classification"), GATES, 0.95
+    )
 
     assert {row.word for row in found} == {"cannot tell"}
     assert all(row.reason for row in found)
@@ -168,7 +176,7 @@ def test_regression_is_judged_by_its_own_metrics(make_bundle: MakeBundle, rows: 
     base = make_bundle({"hour": 1.0}, task="regression", label="delay")
     candidate = make_bundle({"hour": 1.0, "wind": 2.0}, task="regression", label="delay")
 
-    found = judge.table(judge.score(rows, candidate, base, names, BY_DAY), "regression", gates, 0.95)
+    found = judge.table(judge.score(rows, candidate, base, names, BY_DAY), metrics.of_task("regression"), gates, 0.95)
 
     assert [row.name for row in found] == ["mae", "rmse", "r2"]
     assert found[0].word == "better"

@@ -41,7 +41,7 @@ def test_the_first_line_says_it_all() -> None:
         (
             {"word": "cannot tell", "metrics": [metric_row(value=0.004, error=0.01, word="cannot tell")]},
             "**Cannot tell**: roc_auc 0.712 → 0.716 (+0.004, 95% interval -0.016 to +0.024, by day, "
-            "30 days of June 2013); it may as well be chance.",
+            "30 days of June 2013); it may as well be chance: telling 0.005 from none takes about 950 days (600 to 1,800).",
         ),
         (
             {"word": "cannot tell", "metrics": [metric_row(value=0.004, error=0.001, word="cannot tell")]},

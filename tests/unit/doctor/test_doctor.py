@@ -10,13 +10,9 @@ from pathlib import Path
 import pytest
 
 from mergeline import doctor
-from mergeline.doctor import hosting, machine, repository
+from mergeline.doctor import machine, repository
 from mergeline.doctor.finding import Finding
-from mergeline.errors import ForgeTrouble
-from tests.local_forge.api import running
 from tests.unit.project import Project
-
-REPOSITORY = "octo/flight-delays"
 
 
 @pytest.fixture
@@ -157,6 +153,17 @@ def test_a_remote_that_does_not_answer_fails(project: Project) -> None:
     found = only(repository.remote(project.root))
 
     assert (found.level, found.code) == ("fail", 8)
+    assert "requires 'dvc-webdav' to be installed" in found.says
+
+
+def test_a_remote_with_nothing_there_is_a_warning(project: Project, tmp_path: Path) -> None:
+    config = project.root / ".dvc/config"
+    config.write_text(f"{config.read_text()}    remote = far\n['remote \"far\"']\n    url = {tmp_path / 'far'}\n")
+
+    assert only(repository.remote(project.root)).says == f"there is nothing at {tmp_path / 'far'}"
+
+    (tmp_path / "far").mkdir()
+    assert only(repository.remote(project.root)).level == "ok"
 
 
 def test_pre_commit_is_a_warning_until_it_is_installed(project: Project) -> None:
@@ -166,46 +173,6 @@ def test_pre_commit_is_a_warning_until_it_is_installed(project: Project) -> None
     hook.write_text("#!/bin/sh\nexec pre-commit run\n")
 
     assert only(repository.pre_commit(project.root)).level == "ok"
-
-
-def test_without_a_token_one_line_says_what_the_forge_would_tell(project: Project) -> None:
-    found = only(hosting.hosting(project.root))
-
-    assert found.level == "ok"
-    assert "GITHUB_TOKEN" in found.says
-
-
-@pytest.mark.parametrize("guarded", [True, False])
-def test_the_forge_says_which_case_holds(project: Project, monkeypatch: pytest.MonkeyPatch, guarded: bool) -> None:
-    origin = project.root.parent / "origin.git"
-    subprocess.run(["git", "clone", "--quiet", "--bare", project.root, origin], check=True)
-    with running(REPOSITORY, origin) as api:
-        monkeypatch.setenv("GITHUB_TOKEN", "workflow-token")
-        monkeypatch.setenv("GITHUB_REPOSITORY", REPOSITORY)
-        monkeypatch.setenv("GITHUB_API_URL", api.url)
-        api.may_open_pull_requests = False
-        if guarded:
-            api.protect()
-            api.required["main"] = ["check-pass", "verdict-pass"]
-
-        found = by_name(hosting.hosting(project.root))
-
-    if guarded:
-        assert "opens one release pull request" in found["main"].says
-        assert "no App" in found["app"].says
-        assert "Actions may not open them" in found["pull requests"].says
-        assert found["required checks"].level == "ok"
-    else:
-        assert "directly" in found["main"].says
-        assert found["required checks"].level == "warn"
-
-
-def test_a_forge_that_is_silent_fails_with_its_code(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GITHUB_TOKEN", "t")
-    monkeypatch.setenv("GITHUB_REPOSITORY", REPOSITORY)
-    monkeypatch.setenv("GITHUB_API_URL", "http://127.0.0.1:9")
-
-    assert only(hosting.hosting(project.root)).code == ForgeTrouble.code
 
 
 def test_warnings_alone_exit_with_zero_and_the_worst_failure_decides() -> None:

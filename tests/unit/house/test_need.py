@@ -29,6 +29,7 @@ def archive(tmp_path: Path) -> Path:
 def pin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Pin the archive under a hash, on a machine that has nothing."""
     monkeypatch.setattr(need, "BIN", tmp_path / "bin")
+    monkeypatch.setattr(need, "GO", tmp_path / "go")
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.setattr(platform, "system", lambda: "Linux")
     monkeypatch.setattr(platform, "machine", lambda: "x86_64")
@@ -63,8 +64,29 @@ def test_a_release_with_another_hash_is_refused(pin: Callable[[str], None], tmp_
 def test_says_in_one_sentence_what_cannot_be_had() -> None:
     with pytest.raises(need.Missing, match=r"^no-such-tool is not on the PATH$"):
         need.find("no-such-tool")
-    with pytest.raises(need.Missing, match=r"^act is not on the PATH, and there is no Go to build v"):
+    with pytest.raises(
+        need.Missing, match=r"^there is neither Go to build act v[\d.]+ with nor uv to install Go with$"
+    ):
         need.find("act")
+
+
+@pytest.mark.usefixtures("pin")
+def test_without_go_the_locked_one_builds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "compiler").write_text('#!/bin/sh\necho "$*" > "$GOBIN/act"\n')
+    install = f"/bin/mkdir -p {need.GO}/bin && /bin/cp {programs}/compiler {need.GO}/bin/go"
+    (programs / "uv").write_text(f'#!/bin/sh\necho "$*" >> {tmp_path}/said\n{install}\n')
+    for program in programs.iterdir():
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(programs))
+
+    program = need.find("act")
+
+    assert program.read_text().startswith("install github.com/nektos/act@v")
+    installed = (tmp_path / "said").read_text().splitlines()[-1]
+    assert "--require-hashes" in installed
+    assert installed.endswith("requirements/go.txt")
 
 
 def test_a_release_that_does_not_answer_is_missing(pin: Callable[[str], None]) -> None:

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.tools import need
-from tests.unit.project import ENVIRONMENTS, NAME, TEMPLATE
+from tests.unit.project import ENVIRONMENTS, TEMPLATE
+from tools.bake import bake
 
 INFRA = TEMPLATE / "infra"
+NAME = "late-planes"
 MODULES = sorted(path.parent for path in INFRA.glob("modules/service/*/main.tf"))
 
 
@@ -43,12 +45,17 @@ def test_a_module_is_valid_and_keeps_the_contract(module: Path, tmp_path: Path) 
     assert "contract.tftest.hcl" in said
 
 
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project as a person gets it, with a name that differs from the first answer."""
+    return bake(tmp_path_factory.mktemp("generated"), {"project": NAME})
+
+
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_an_environment_is_valid_and_starts_without_a_release(environment: str, tmp_path: Path) -> None:
-    shutil.copytree(INFRA, tmp_path / "infra", ignore=shutil.ignore_patterns(".terraform*"))
-    folder = tmp_path / "infra/environments" / environment
-    for path in folder.glob("*.tf*"):
-        path.write_text(path.read_text().replace("<< cookiecutter.project >>", NAME))
+def test_an_environment_is_valid_and_starts_without_a_release(
+    environment: str, generated: Path, tmp_path: Path
+) -> None:
+    folder = generated / "infra/environments" / environment
     terraform(folder, tmp_path / "data", "init", "-input=false", "-no-color", "-backend-config=path=x.tfstate")
 
     terraform(folder, tmp_path / "data", "validate")

@@ -192,6 +192,39 @@ def test_where_actions_may_not_open_pull_requests_the_link_is_given(project: Pro
     assert "compare/main...pin/staging?expand=1" in said
 
 
+def test_a_rollback_by_pull_request_moves_production_back_only_once_it_is_merged(
+    project: Project, api: GitHubAPI
+) -> None:
+    made = []
+    for seed in (1, 2):
+        project.train(seed)
+        project.commit(f"Train {seed}")
+        made.append(build.run(project.root, image=None).release)
+        promotion.promote(project.root, "staging", release=None, pull_request=False)
+    project.git("push", "--quiet", "origin", "main")
+    first, second = made
+    head = project.git("rev-parse", "HEAD")
+
+    said = promotion.rollback(project.root, "staging", to=None, reason="It misses\nlate flights", pull_request=True)
+
+    (number,) = api.pulls
+    assert f"pull request #{number}" in said
+    assert (project.git("rev-parse", "HEAD"), project.pinned("staging")) == (head, second.id)
+    pull = api.pulls[number]
+    assert (pull["head"], pull["base"]) == ("pin/staging", "main")
+    assert pull["title"] == f"Roll staging back to {first.id[:12]}"
+    assert f"Release: {first.id}" in pull["body"]
+    assert "Reason: It misses late flights" in pull["body"]
+    changed = project.git("diff", "--name-only", head, api.commit("refs/heads/pin/staging"))
+    assert changed == "infra/environments/staging/pin.json"
+
+    api.merge(number)
+    project.git("pull", "--quiet", "origin", "main")
+    assert project.pinned("staging") == first.id
+    move = ledger.run(project.root, "staging").moves[0]
+    assert (move.action, move.reason) == ("rolled back", "It misses late flights")
+
+
 def test_records_are_commit_statuses_that_the_next_promotion_asks_for(project: Project, api: GitHubAPI) -> None:
     made = build.run(project.root, image=None).release
     promotion.promote(project.root, "staging", release=None, pull_request=False)

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 TEMPLATE = Path(__file__).parents[3] / "<<cookiecutter.project>>"
-ORDER = ("ingest", "validate", "split", "train", "evaluate", "export", "explain")
+ORDER = ("ingest", "validate", "split", "train", "evaluate", "export", "refit", "explain")
 
 
 def flights(rows: int = 600, seed: int = 7) -> pl.DataFrame:

@@ -10,11 +10,18 @@ def needs(source: Path, module: str) -> set[str]:
     waiting = {module}
     while waiting:
         name = waiting.pop()
-        path = source / (name.replace(".", "/") + ".py")
-        if path.is_file() and (relative := path.relative_to(source).as_posix()) not in found:
-            found.add(relative)
-            waiting |= imports(source, relative)
+        file = source / (name.replace(".", "/") + ".py")
+        for path in (file, file.with_suffix("") / "__init__.py"):
+            if path.is_file() and (relative := path.relative_to(source).as_posix()) not in found and _has_code(path):
+                found.add(relative)
+                waiting |= imports(source, relative)
     return found
+
+
+def _has_code(path: Path) -> bool:
+    """Say whether a file holds more than a docstring."""
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    return any(not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)) for node in body)
 
 
 def imports(source: Path, path: str) -> set[str]:

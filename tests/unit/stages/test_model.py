@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from mergeline import bundle, frames
-from mergeline.errors import BadData, BadSettings, Integrity, NotServable
+from mergeline.errors import BadData, BadSettings, BrokenCode, Integrity, NotServable, RepositoryTrouble
 
 from .conftest import ORDER, Project, flights
 
@@ -141,8 +141,76 @@ def test_refuses_a_model_parameter_that_is_not_there(project: Project) -> None:
     project.set(model={"iterations": 10})
     project.edit("params.yaml", "  learning_rate: 0.1\n", "")
 
-    with pytest.raises(BadSettings, match="model has no 'learning_rate'"):
+    with pytest.raises(BadSettings, match=r"model has no 'learning_rate'.*it has: iterations, max_leaf_nodes"):
         project.until("train")
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ({"iteratoins": 5}, "model.iteratoins: .*never reads it; it reads: iterations, learning_rate, max_leaf_nodes"),
+        ({"iterations": "many"}, r"params\.yaml: model\.iterations: The 'max_iter' parameter .* Got 'many'"),
+        ({"learning_rate": -1.0}, r"params\.yaml: model\.learning_rate: "),
+    ],
+)
+def test_refuses_a_wrong_section_model(project: Project, model: dict[str, object], said: str) -> None:
+    project.set(model=model)
+
+    with pytest.raises(BadSettings, match=said):
+        project.until("train")
+
+    assert not (project.root / "results/estimator.pkl").exists()
+
+
+@pytest.mark.parametrize(
+    "ask",
+    ["dict(params)", "{**params}", "{k: v for k, v in params.items()}", "{k: params.get(k) for k in params}"],
+)
+def test_an_estimator_that_takes_the_section_whole_reads_every_key(project: Project, ask: str) -> None:
+    project.set(model={"verbose": 0})
+    project.edit("src/model/estimator.py", "    trees = ", f"    params = {ask}\n    trees = ")
+
+    project.until("train")
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "said"),
+    [
+        (
+            "features",
+            "import numpy as np",
+            "import nimpy as np",
+            r"features.py, line \d+: ModuleNotFoundError: .*nimpy",
+        ),
+        ("schema", 'LABEL = "late"', 'LABEL = "late', r"schema.py, line 5: SyntaxError: unterminated string"),
+        (
+            "estimator",
+            "from sklearn.pipeline import Pipeline",
+            "from sklearn.pipeline import Pipe",
+            r"estimator.py, line \d+: ImportError",
+        ),
+        ("estimator", "max_iter=params", "max_iter=parms", r"estimator.py, line \d+: NameError: name 'parms'"),
+        ("source", "def files(", "def fils(", r"source.py, line \d+: NameError: name 'files'"),
+    ],
+)
+def test_a_mistake_in_your_code_is_said_with_file_and_line(
+    project: Project, file: str, old: str, new: str, said: str
+) -> None:
+    project.edit(f"src/model/{file}.py", old, new)
+
+    with pytest.raises(BrokenCode, match=f"^src/model/{said}") as refused:
+        project.until("train")
+
+    assert "\n" not in str(refused.value)
+
+
+def test_a_truncated_estimator_is_said_with_the_remedy(project: Project) -> None:
+    project.until("train")
+    path = project.root / "results/estimator.pkl"
+    path.write_bytes(path.read_bytes()[:1000])
+
+    with pytest.raises(RepositoryTrouble, match=r"results/estimator\.pkl cannot be read: .*Run `dvc repro train`"):
+        project.run("evaluate")
 
 
 def test_refuses_a_feature_without_its_raw_column(project: Project) -> None:

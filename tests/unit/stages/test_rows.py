@@ -136,6 +136,14 @@ def test_refuses_rows_that_the_schema_does_not_allow(project: Project, change: p
     assert not (project.root / "results").exists()
 
 
+def test_rows_without_a_column_of_the_schema_are_not_split(project: Project) -> None:
+    project.rows(flights().rename({"distance": "miles"}))
+    project.run("ingest")
+
+    with pytest.raises(BadData, match=r"data/raw\.parquet has no column distance"):
+        project.run("split")
+
+
 def test_a_column_that_may_be_missing_may_be_all_missing(project: Project) -> None:
     project.rows(flights().with_columns(pl.lit(None).alias("temp")))
 

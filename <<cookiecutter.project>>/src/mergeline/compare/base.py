@@ -3,7 +3,7 @@
 import ast
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import md5
@@ -11,13 +11,20 @@ from pathlib import Path
 
 from .. import config, objects, repo
 from ..config import Gates, Params
-from ..errors import MergelineError, RepositoryTrouble
+from ..errors import Integrity, MergelineError, RepositoryTrouble
 from . import environment
 
 NONE = "none"
 """What --base says when there is no base: only rules about the candidate alone judge."""
-NEEDED = ("bundle", "results/trained_on.parquet", "results/profile.json", "results/cost.json", "results/metrics.json")
-STAGES = ("validate", "evaluate", "export")
+NEEDED = (
+    "bundle",
+    "results/trained_on.parquet",
+    "results/profile.json",
+    "results/cost.json",
+    "results/metrics.json",
+    "results/refits",
+)
+STAGES = ("validate", "evaluate", "export", "refit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +68,9 @@ def restored(root: Path, commit: str, rev: str, say: Callable[[str], None] | Non
         commit: the base's.
         rev: where main's lock may be newer than the base's own: a release commits it after the merge.
         say: gets the lines of stages that must run.
+
+    Raises:
+        Integrity: its objects in the cache are damaged, and it cannot be made again.
     """
     with (
         tempfile.TemporaryDirectory(prefix="mergeline-base-") as folder,
@@ -73,9 +83,16 @@ def restored(root: Path, commit: str, rev: str, say: Callable[[str], None] | Non
         except MergelineError as error:
             yield Base(commit, checkout, problem=f"the base has no model: its settings cannot be read: {error.args[0]}")
             return
+        damaged: list[str] = []
         try:
-            ran = _restore(root, checkout, rev, params, say)
+            ran = _restore(root, checkout, rev, params, say, damaged)
         except MergelineError as error:
+            if damaged:
+                raise Integrity(
+                    f"the DVC cache held damaged objects of the base's {', '.join(damaged)}, and it cannot be trained "
+                    f"again: {error.args[0]}",
+                    "Fetch them from where they are whole (`dvc fetch`), or mend what stops the training.",
+                ) from error
             yield Base(
                 commit,
                 checkout,
@@ -87,35 +104,56 @@ def restored(root: Path, commit: str, rev: str, say: Callable[[str], None] | Non
             yield Base(commit, checkout, params, gates, ran)
 
 
-def _restore(root: Path, checkout: Path, rev: str, params: Params, say: Callable[[str], None] | None) -> list[str]:
-    """Put the base's results in place; give the stages that ran."""
+def _restore(
+    root: Path,
+    checkout: Path,
+    rev: str,
+    params: Params,
+    say: Callable[[str], None] | None,
+    damaged: list[str],
+) -> list[str]:
+    """Put the base's results in place; give the stages that ran. `damaged` gets the paths whose objects were."""
     ours = config.params(root).python
     other = ours != params.python or not environment.same(root, checkout)
-    if _choose_lock(root, checkout, rev) and not _absent(checkout):
+    if _choose_lock(root, checkout, rev) and not _absent(checkout, damaged):
         try:
             # Stages of a base with other packages must not run in this environment: only ask whether any would.
-            ran = objects.repro(checkout, allow_missing=True, targets=STAGES, dry=other, say=say)
+            ran = objects.repro(checkout, allow_missing=True, targets=stages(checkout), dry=other, say=say)
             if not other or not ran:
                 return ran
-        except RepositoryTrouble:
+        except MergelineError:
             pass  # an input moved, and the raw rows that its stage reads are not in place
-    objects.place(checkout)
+    _place(checkout, (), damaged)
     python = environment.python(root, checkout, ours, base_version=params.python)
-    return objects.repro(checkout, targets=STAGES, python=python, say=say)
+    return objects.repro(checkout, targets=stages(checkout), python=python, say=say)
 
 
-def _absent(checkout: Path) -> list[str]:
+def stages(checkout: Path) -> list[str]:
+    """Give the stages of a verdict, as far as the checkout has them: one of an older template has fewer."""
+    declared = objects.stages(checkout)
+    return [name for name in STAGES if name in declared]
+
+
+def _place(checkout: Path, paths: Sequence[str], damaged: list[str]) -> list[str]:
+    """Put outputs in place from the cache; give those that are not there. `damaged` gets those whose objects were."""
+    missing = objects.place(checkout, paths)
+    damaged += [path for path, was_damaged in missing.items() if was_damaged]
+    return list(missing)
+
+
+def _absent(checkout: Path, damaged: list[str]) -> list[str]:
     """Put the needed outputs in place, from the cache or the remote; give those that are in neither."""
     named = {out.path for out in objects.outputs(checkout)}
-    missing = [path for path in NEEDED if path not in named] or objects.place(checkout, NEEDED)
-    if missing and named.issuperset(NEEDED) and objects.has_remote(checkout):
+    needed = [path for path in NEEDED if path in objects.declared(checkout)]
+    missing = [path for path in needed if path not in named] or _place(checkout, needed, damaged)
+    if missing and named.issuperset(needed) and objects.has_remote(checkout):
         try:
             repo.run(
                 [sys.executable, "-m", "dvc", "fetch", "--quiet", *missing], checkout, env=repo.environment(checkout)
             )
         except RepositoryTrouble:
             return missing  # a remote that does not answer costs a training, not the verdict
-        missing = objects.place(checkout, NEEDED)
+        missing = _place(checkout, needed, damaged)
     return missing
 
 

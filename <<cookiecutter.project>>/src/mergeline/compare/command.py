@@ -12,14 +12,14 @@ import polars as pl
 from rich.console import Console
 from rich.markdown import Markdown
 
-from .. import bundle, config, frames, metrics, objects, repo
+from .. import bundle, config, frames, objects, refits, repo
 from ..bundle import Bundle
 from ..config import Gates, Params
-from ..errors import BadData, GateFailed, MergelineError
+from ..errors import BadData, GateFailed, MergelineError, your_code
 from ..forge import event
 from ..progress import step
 from . import base as bases
-from . import curves, data_diff, gates, importance, judge, markdown, page, report, slices
+from . import curves, data_diff, folds, gates, importance, judge, markdown, own_metrics, page, report, slices
 from .base import Base
 from .judge import Names
 from .report import Change, Report, Side
@@ -28,6 +28,7 @@ HELD_OUT = "data/held_out.parquet"
 TRAINED_ON = "results/trained_on.parquet"
 PROTECTED = (
     "gates.yaml",
+    own_metrics.FILE,
     "src/mergeline/",
     "dvc.yaml",
     ".dvc/",
@@ -64,7 +65,7 @@ def run(root: Path, *, base: str, summary: bool, open_page: bool, json: bool) ->
     gates.check(own_gates, params.task)
     commit = bases.find(root, base)
     with step("Candidate"):
-        ran = objects.repro(root, targets=bases.STAGES, say=_say)
+        ran = objects.repro(root, targets=bases.stages(root), say=_say)
     with _base(root, commit, base) as other, step("Verdict"):
         made = build(root, params, own_gates, ran, other, _pull_request())
     folder = root / report.FOLDER
@@ -93,23 +94,27 @@ def build(
     rules = (other.gates if other else None) or own_gates
     judging = (other.params if other else None) or params
     gates.check(rules, params.task)
+    suited = own_metrics.load(gates.suited(rules, params.task), other.root if other else None, root)
     names, level = schema_names(), judging.compare.level
     held_out = frames.read(root / HELD_OUT)
     candidate, theirs, reason = bundle.load(root / "bundle"), None, other.problem if other else None
     if other and reason is None:
         theirs, reason = _load(other, root, held_out, names)
+    unit = judge.unit(judging.compare.group, judging.split.group, names)
     scored = judge.score(
         held_out,
         candidate,
         theirs,
         names,
-        judge.unit(judging.compare.group, judging.split.group, names),
+        unit,
         trained_on=frames.read(other.root / TRAINED_ON) if other and theirs else None,
         reason=reason,
+        anew=(_anew(other.root, theirs), _anew(root, candidate)) if other and theirs else ((), ()),
+        seed=judging.seeds.compare,
     )
     reason = scored.reason
-    rows = judge.table(scored, params.task, rules, level)
-    primary = metrics.known(rules.primary, params.task)
+    rows = judge.table(scored, suited, rules, level)
+    primary = suited[rules.primary]
     whole, columns = data_diff.run(other.root, root, names.label) if other and theirs else ([], [])
     changed = repo.changed(root, other.commit) if other else []
     return Report(
@@ -124,21 +129,36 @@ def build(
         judged=scored.judged,
         metrics=rows,
         slices=slices.run(scored, names.slices, primary, rules.metrics[rules.primary].matters, level),
+        noise=scored.anew.source,
+        refits=scored.anew.count,
+        folds=folds.run(other.root, root, (theirs, candidate), names, unit, rules, level) if other and theirs else None,
         params=_params(other.root if other else None, root),
         data=whole,
         columns=columns,
         code=[path for path in changed if path.startswith("src/model/")],
         protected=[path for path in changed if path.startswith(PROTECTED)],
         gates=gates.judge(rules, rows, pull_request, level),
-        notes=_notes(root, params, judging, scored.judged, theirs is not None and theirs.id == candidate.id),
+        notes=_notes(
+            root,
+            params,
+            judging,
+            scored.judged,
+            scored.anew.source if scored.base is not None else None,
+            theirs is not None and theirs.id == candidate.id,
+        ),
         curves=curves.run(scored, params.task),
         importance=importance.run(other.root if other and theirs else None, root),
     )
 
 
+def _anew(root: Path, model: Bundle) -> list[Bundle]:
+    return [bundle.with_model(model, found) for found in refits.models(root)]
+
+
 def schema_names() -> Names:
-    """Give the names of src/model/schema.py. Raises BadData when one is not there."""
-    from model import schema
+    """Give the names of src/model/schema.py. Raises BrokenCode, or BadData when one is not there."""
+    with your_code("schema.py"):
+        from model import schema
 
     try:
         return Names(schema.LABEL, schema.ROW_ID, schema.TIME, tuple(schema.SLICES))
@@ -191,7 +211,9 @@ def _flat(found: Any, before: str = "") -> dict[str, str]:
     }
 
 
-def _notes(root: Path, params: Params, judging: Params, judged: report.Judged, identical: bool) -> list[str]:
+def _notes(
+    root: Path, params: Params, judging: Params, judged: report.Judged, noise: report.Noise | None, identical: bool
+) -> list[str]:
     """Say what a careful reader must know beside the numbers."""
     usual = config.Export()
     return [
@@ -199,8 +221,8 @@ def _notes(root: Path, params: Params, judging: Params, judged: report.Judged, i
         for text, applies in {
             "Both bundles are byte for byte the same.": identical,
             "There is neither a group nor a time column: rows were judged as if independent.": judged.group is None,
-            f"Only {judged.groups} groups: intervals from fewer than {gates.FEW_GROUPS} are themselves uncertain.": (
-                gates.FEWEST_GROUPS <= judged.groups < gates.FEW_GROUPS
+            f"Only {judged.groups} groups: intervals from fewer than {report.FEW_GROUPS} are themselves uncertain.": (
+                report.FEWEST_GROUPS <= judged.groups < report.FEW_GROUPS
             ),
             f"Only {judged.rows:,} of {judged.held_out:,} held-out rows judge: the base was trained on the others.": (
                 judged.rows < judged.held_out / 2
@@ -210,6 +232,12 @@ def _notes(root: Path, params: Params, judging: Params, judged: report.Judged, i
             ),
             f"export.max_flips is {params.export.max_flips} (usually {usual.max_flips}).": (
                 params.export.max_flips > usual.max_flips
+            ),
+            "Training noise was not measured (compare.refits is 1): the intervals hold the chance in the rows alone.": (
+                noise == "not measured" and judged.rows > 0 and not identical
+            ),
+            "Training noise is the base's own: this pull request trained nothing anew (compare.refits).": (
+                noise == "of the base"
             ),
             "`compare` of params.yaml changed; the base's was applied.": params.compare != judging.compare,
             "There are uncommitted changes: the numbers are of the working copy.": bool(repo.uncommitted(root)),

@@ -1,26 +1,23 @@
 """Verdict words and the rules of gates.yaml, from differences alone: the comment applies them a second time."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from ..config import Gates, MetricGate, Task
 from ..errors import BadSettings, Integrity
-from ..metrics import Metric, known, of_task
+from ..metrics import ALL, Metric, known, of_task
 from ..statistics import Estimate
-from .report import GateRow, MetricRow, Report, Word
-
-FEWEST_GROUPS = 10
-FEW_GROUPS = 30
+from .report import FEWEST_GROUPS, GateRow, MetricRow, Report, Word
 
 
 def word(metric: Metric, difference: Estimate, matters: float, level: float = 0.95) -> Word:
     """Say what a difference shows.
 
-    *better* and *worse*: the interval at `level` excludes zero and the estimate is at least `matters`. *same*: the
-    90% interval lies within `matters` of zero (two one-sided tests at 5%, Schuirmann 1987). Below 10 groups the
-    variance itself is too uncertain, so nothing can be told.
+    *better* and *worse*: the interval at `level`, of test rows and training together, excludes zero and the estimate is
+    at least `matters`. *same*: the 90% interval lies within `matters` of zero (two one-sided tests at 5%, Schuirmann
+    1987). Below 10 groups the variance itself is too uncertain, so nothing can be told.
     """
     if difference.groups < FEWEST_GROUPS:
         return "cannot tell"
@@ -31,11 +28,26 @@ def word(metric: Metric, difference: Estimate, matters: float, level: float = 0.
     return "same" if -matters < low and high < matters else "cannot tell"
 
 
+def suited(gates: Gates, task: Task) -> dict[str, Metric]:
+    """Give the metrics that these gates name and the usual ones, by name. Raises BadSettings for an unknown one.
+
+    One with a direction in gates.yaml is the project's own: `own_metrics` has the function.
+    """
+    own = {
+        name: Metric(name, task, gate.better, None)
+        for name, gate in gates.metrics.items()
+        if gate.better and name not in ALL
+    }
+    for name, gate in gates.metrics.items():
+        if gate.better and name in ALL:
+            raise BadSettings(f"gates.yaml: metrics.{name}.better: the direction of {name} is known", "Leave it out.")
+    asked = {name: known(name, task, own) for name in (gates.primary, *gates.metrics)}
+    return {**asked, **of_task(task)}
+
+
 def check(gates: Gates, task: Task) -> None:
     """Refuse rules that could never be asked. Raises BadSettings that names the metric."""
-    for name in gates.metrics:
-        known(name, task)
-    known(gates.primary, task)
+    suited(gates, task)
     if gates.primary not in gates.metrics:
         raise BadSettings(f"gates.yaml: primary is {gates.primary}, which metrics does not list")
     rules = {f"{name}.{rule}" for name, gate in gates.metrics.items() for rule in _asked(gate)}
@@ -74,7 +86,8 @@ def again(report: Report, gates: Gates, pull_request: int | None, level: float) 
         BadSettings: the gates name a metric that does not exist.
     """
     check(gates, report.task)
-    rows = [_again(row, report, gates, level) for row in report.metrics]
+    known_here = suited(gates, report.task)
+    rows = [_again(row, report, gates, known_here, level) for row in report.metrics]
     primary = next((row for row in rows if row.name == gates.primary), None)
     return msgspec.structs.replace(
         report,
@@ -86,18 +99,19 @@ def again(report: Report, gates: Gates, pull_request: int | None, level: float) 
     )
 
 
-def _again(row: MetricRow, report: Report, gates: Gates, level: float) -> MetricRow:
-    if row.name not in of_task(report.task):
+def _again(row: MetricRow, report: Report, gates: Gates, suited: Mapping[str, Metric], level: float) -> MetricRow:
+    if row.name not in suited:
         raise Integrity(f"the report has a metric {row.name!r:.40}, which is none of {report.task}")
-    metric, gate, difference = known(row.name, report.task), gates.metrics.get(row.name), row.difference
+    metric, gate, difference = suited[row.name], gates.metrics.get(row.name), row.difference
     said: Word = "cannot tell"
     if difference is not None:
-        numbers = (row.base, row.candidate, difference.value, difference.standard_error)
+        numbers = (row.base, row.candidate, difference.value, difference.standard_error, difference.noise)
         if (
             any(number is None or not math.isfinite(number) for number in numbers)
             or abs(difference.value - ((row.candidate or 0) - (row.base or 0))) > 1e-9
-            or difference.standard_error < 0
+            or min(difference.standard_error, difference.noise) < 0
             or difference.groups < 2
+            or not (difference.noise_freedom >= 1 or difference.noise == 0)
         ):
             raise Integrity(f"the report's numbers of {row.name} contradict each other")
         difference = msgspec.structs.replace(difference, interval=difference.estimate().interval(level))
@@ -112,6 +126,8 @@ def _asked(gate: MetricGate) -> list[str]:
     rules = gate.rules
     asked = {
         "not_worse": rules.not_worse,
+        "proven_not_worse": rules.proven_not_worse,
+        "better": rules.better,
         "at_least": rules.at_least is not None,
         "at_most": rules.at_most is not None,
     }
@@ -121,16 +137,8 @@ def _asked(gate: MetricGate) -> list[str]:
 def _ask(rule: str, gate: MetricGate, row: MetricRow | None, level: float) -> tuple[bool, str]:
     if row is None:
         return False, "the report has no such metric"
-    if rule == "not_worse":
-        if row.difference is None:
-            return True, f"not judged: {row.reason or 'there is no base'}"
-        if row.word != "worse":
-            return True, f"harm is not shown ({row.word})"
-        low, high = row.difference.interval
-        return False, (
-            f"worse by {abs(row.difference.value):.4g}: {row.base:.4g} to {row.candidate:.4g}, "
-            f"{level:.0%} interval {low:+.4g} to {high:+.4g}"
-        )
+    if rule in ("not_worse", "proven_not_worse", "better"):
+        return _ask_difference(rule, gate, row, level)
     if row.candidate is None:
         return False, f"not measured: {row.reason or 'no value'}"
     least, most = gate.rules.at_least, gate.rules.at_most
@@ -139,3 +147,26 @@ def _ask(rule: str, gate: MetricGate, row: MetricRow | None, level: float) -> tu
         return passed, f"{row.candidate:.4g} is {'' if passed else 'not '}at least {least:.4g}"
     passed = most is not None and row.candidate <= most
     return passed, f"{row.candidate:.4g} is {'' if passed else 'not '}at most {most:.4g}"
+
+
+def _ask_difference(rule: str, gate: MetricGate, row: MetricRow, level: float) -> tuple[bool, str]:
+    """Ask a rule about the difference. What was not judged is not shown to be worse, and not proven to be good."""
+    if row.difference is None:
+        return rule == "not_worse", f"not judged: {row.reason or 'there is no base'}"
+    if rule == "not_worse":
+        if row.word != "worse":
+            return True, f"harm is not shown ({row.word})"
+        low, high = row.difference.interval
+        return False, (
+            f"worse by {abs(row.difference.value):.4g}: {row.base:.4g} to {row.candidate:.4g}, "
+            f"{level:.0%} interval {low:+.4g} to {high:+.4g}"
+        )
+    if rule == "better":
+        return row.word == "better", f"{'shown' if row.word == 'better' else 'not shown'} ({row.word})"
+    ends = row.difference.estimate().interval(0.90)
+    bound = ends[0] if row.better == "higher" else -ends[1]
+    proven = bound > -gate.matters and row.difference.groups >= FEWEST_GROUPS
+    return proven, (
+        f"{'proven' if proven else 'not proven'} to be at most {gate.matters:g} worse: with 95% confidence "
+        + (f"at most {-bound:.4g} worse" if bound < 0 else "no worse at all")
+    )

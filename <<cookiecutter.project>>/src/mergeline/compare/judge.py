@@ -1,6 +1,6 @@
 """Score both bundles on the same held-out rows, in one process and with the server's own loader."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -14,9 +14,12 @@ from ..bundle import Bundle
 from ..columns import MISSING, Kind
 from ..config import Gates
 from ..errors import DegenerateRows, MergelineError
-from ..statistics import Floats, Influence, Ints
+from ..metrics import Metric
+from ..statistics import Estimate, Floats, Influence, Ints
 from . import gates as rules
-from .report import Difference, Judged, MetricRow
+from . import noise
+from .noise import Anew
+from .report import FEWEST_GROUPS, Difference, Judged, MetricRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,10 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """Both models' scores of n rows: shape (n,) or (n, classes in the candidate's order); null for no base."""
+    """Both models' scores of n rows: shape (n,) or (n, classes in the candidate's order); null for no base.
+
+    `anew` are the scores of models trained anew, `seed` that of the draws for a metric that the project wrote.
+    """
 
     rows: pl.DataFrame
     labels: NDArray[Any]
@@ -49,6 +55,8 @@ class Scored:
     thresholds: tuple[float, float]
     reason: str | None
     judged: Judged
+    anew: Anew = noise.NOTHING
+    seed: int = 7
 
 
 def unit(group: str | None, split_group: str | None, names: Names) -> Unit:
@@ -68,6 +76,8 @@ def score(
     *,
     trained_on: pl.DataFrame | None = None,
     reason: str | None = None,
+    anew: tuple[Sequence[Bundle], Sequence[Bundle]] = ((), ()),
+    seed: int = 7,
 ) -> Scored:
     """Score the held-out rows that neither model was trained on.
 
@@ -79,6 +89,8 @@ def score(
         unit: of independence.
         trained_on: row_id and row_hash of the rows that the base was fitted on.
         reason: why the base cannot be judged, when that is known already.
+        anew: models of base and candidate that were trained anew.
+        seed: of the draws for a metric that the project wrote.
     """
     rows, removed = _unseen(held_out, names, trained_on)
     if removed == len(held_out):
@@ -89,6 +101,12 @@ def score(
             theirs = _aligned(base, candidate, rows)
         except _CannotTell as why:
             reason = str(why)
+    again = noise.NOTHING
+    if theirs is not None and base is not None:
+        again = Anew(
+            candidate=[_aligned(model, candidate, rows) for model in anew[1]],
+            base=[_aligned(model, candidate, rows) for model in anew[0]],
+        )
     groups = _groups(rows, unit)
     if groups is None:
         groups, reason = np.arange(len(rows)), f"the base judges by {unit.column}, which the rows lack"
@@ -107,65 +125,116 @@ def score(
             group=_unit_name(rows, unit, names),
             period=_period(rows, names),
             hash=sha256("".join(frames.hashes(rows).sort().to_list()).encode()).hexdigest(),
+            largest_group=float(np.bincount(groups).max() / len(rows)) if len(rows) else 0.0,
         ),
+        anew=again,
+        seed=seed,
     )
 
 
-def table(scored: Scored, task: metrics.Task, gates: Gates, level: float) -> list[MetricRow]:
-    """Judge every metric of the task, the primary first, then those with gates, then the others."""
-    order = [gates.primary, *gates.metrics, *metrics.of_task(task)]
-    return [_row(name, scored, task, gates, level) for name in dict.fromkeys(order)]
+def table(scored: Scored, suited: Mapping[str, Metric], gates: Gates, level: float) -> list[MetricRow]:
+    """Judge the primary metric first, then those with gates, then the usual ones."""
+    usual = [name for name, metric in suited.items() if metric.usual]
+    order = dict.fromkeys([gates.primary, *gates.metrics, *usual])
+    return [_row(suited[name], scored, gates, level) for name in order]
 
 
-def influence(name: str, scored: Scored, side: str, rows: NDArray[np.bool_] | None = None) -> Influence:
-    """Measure one side, on all rows or some. Raises DegenerateRows."""
-    scores = scored.base if side == "base" else scored.candidate
+def influence(
+    name: str, scored: Scored, side: str, rows: NDArray[np.bool_] | None = None, scores: Floats | None = None
+) -> Influence:
+    """Measure one side, on all rows or some, by its scores or others. Raises DegenerateRows."""
+    if scores is None:
+        scores = scored.base if side == "base" else scored.candidate
     if scores is None:
         raise DegenerateRows(scored.reason or "there is no base")
     labels = scored.labels
     if rows is not None:
         scores, labels = scores[rows], labels[rows]
-    if labels.dtype == np.int64 and (unseen := int((labels < 0).sum())):
-        raise DegenerateRows(f"{unseen} held-out rows have a label that the candidate was never trained on")
+    _known_classes(labels)
     return metrics.measure(name, labels, scores, scored.thresholds[0 if side == "base" else 1])
 
 
-def describe(estimate: statistics.Estimate, level: float) -> Difference:
+def difference(name: str, scored: Scored, rows: NDArray[np.bool_] | None = None) -> tuple[float, float, Estimate]:
+    """Give base, candidate and their difference, with the noise of training, on all rows or some.
+
+    Raises:
+        DegenerateRows: the rows cannot support the metric, for one of the sides or models trained anew.
+    """
+    base, candidate = (influence(name, scored, side, rows) for side in ("base", "candidate"))
+    groups = scored.groups if rows is None else statistics.codes(scored.groups[rows])
+    found = statistics.difference(base, candidate, groups)
+    found = noise.add(found, scored.anew, lambda scores, side: influence(name, scored, side, rows, scores).value)
+    return base.value, candidate.value, found
+
+
+def describe(estimate: Estimate, level: float) -> Difference:
     """Give a difference as the report has it."""
     return Difference(
         value=estimate.value,
         standard_error=estimate.standard_error,
         groups=estimate.groups,
         interval=estimate.interval(level),
+        noise=estimate.noise,
+        noise_freedom=estimate.noise_freedom,
+        row_error=estimate.row_error,
     )
 
 
-def _row(name: str, scored: Scored, task: metrics.Task, gates: Gates, level: float) -> MetricRow:
-    metric, gate = metrics.known(name, task), gates.metrics.get(name)
-    found: dict[str, Influence] = {}
-    reason, difference = None, None
+def _row(metric: Metric, scored: Scored, gates: Gates, level: float) -> MetricRow:
+    gate = gates.metrics.get(metric.name)
+    values: dict[str, float] = {}
+    reason, found = None, None
     for side in ("candidate", "base"):
         try:
-            found[side] = influence(name, scored, side)
+            values[side] = _value(metric, scored, side)
         except DegenerateRows as why:
             reason = reason or _sentence(why)
-    if len(found) == 2:
+    if len(values) == 2:
         try:
-            difference = statistics.difference(found["base"], found["candidate"], scored.groups)
+            found = _own_difference(metric, scored) if metric.own else difference(metric.name, scored)[2]
         except DegenerateRows as why:
             reason = _sentence(why)
-    if difference and difference.groups < rules.FEWEST_GROUPS:
-        reason = f"{difference.groups} groups, fewer than {rules.FEWEST_GROUPS}"
+    if found and found.groups < FEWEST_GROUPS:
+        reason = f"{found.groups} groups, fewer than {FEWEST_GROUPS}"
     return MetricRow(
-        name=name,
+        name=metric.name,
         better=metric.better,
-        base=found["base"].value if "base" in found else None,
-        candidate=found["candidate"].value if "candidate" in found else None,
-        difference=describe(difference, level) if difference else None,
+        base=values.get("base"),
+        candidate=values.get("candidate"),
+        difference=describe(found, level) if found else None,
         matters=gate.matters if gate else None,
-        word=rules.word(metric, difference, gate.matters, level) if difference and gate else "cannot tell",
+        word=rules.word(metric, found, gate.matters, level) if found and gate else "cannot tell",
         reason=reason,
     )
+
+
+def _value(metric: Metric, scored: Scored, side: str) -> float:
+    if not metric.own:
+        return influence(metric.name, scored, side).value
+    return _weighted(metric, scored, side)(np.ones(len(scored.labels)))
+
+
+def _own_difference(metric: Metric, scored: Scored) -> Estimate:
+    """Judge a metric that the project wrote by drawing groups: it has no influence values."""
+    base, candidate = (_weighted(metric, scored, side) for side in ("base", "candidate"))
+    found = statistics.bootstrap(lambda w: candidate(w) - base(w), scored.groups, scored.seed)
+    everybody = np.ones(len(scored.labels))
+    return noise.add(found, scored.anew, lambda scores, side: _weighted(metric, scored, side, scores)(everybody))
+
+
+def _weighted(metric: Metric, scored: Scored, side: str, scores: Floats | None = None) -> Callable[[Floats], float]:
+    if scores is None:
+        scores = scored.base if side == "base" else scored.candidate
+    if scores is None or metric.own is None:
+        raise DegenerateRows(scored.reason or "there is no base")
+    _known_classes(scored.labels)
+    of, given = metric.own, metrics.checked(metric.name, scored.labels, scores)
+    return lambda weights: float(of(scored.labels, given, weights))
+
+
+def _known_classes(labels: NDArray[Any]) -> None:
+    if labels.dtype == np.int64 and (unseen := int((labels < 0).sum())):
+        raise DegenerateRows(f"{unseen} held-out rows have a label that the candidate was never trained on")
 
 
 class _CannotTell(Exception):

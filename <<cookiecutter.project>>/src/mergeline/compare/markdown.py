@@ -216,7 +216,7 @@ def _reproduce(report: Report) -> str:
         "```",
         f"{judged.rows:,} of {judged.held_out:,} held-out rows judged, in {judged.groups:,} groups"
         + (f"; base {_hex(report.base.bundle or '')[:12]} ({how})" if report.base and report.base.bundle else "")
-        + f"; candidate {_hex(report.candidate.bundle or '')[:12]}. Training noise (another seed) is not in the intervals.",
+        + f"; candidate {_hex(report.candidate.bundle or '')[:12]}.",
     ]
     return _folded("How to reproduce", lines)
 

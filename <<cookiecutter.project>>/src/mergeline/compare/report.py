@@ -20,8 +20,12 @@ SCHEMA = 1
 LARGEST = 4 * 1024**2
 FOLDER = "report"
 JSON, MARKDOWN, PAGE = "report.json", "report.md", "report.html"
+FEWEST_GROUPS, FEW_GROUPS = 10, 30
+"""Below the first number of groups nothing is told, below the second intervals are themselves uncertain."""
 
 Word = Literal["better", "worse", "same", "cannot tell"]
+Noise = Literal["of both", "of the base", "not measured"]
+"""Whose training was repeated to see its noise."""
 
 
 class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -41,7 +45,10 @@ class Side(_Record, frozen=True, kw_only=True):
 
 
 class Judged(_Record, frozen=True, kw_only=True):
-    """The rows that judged: how many of the held-out ones, in how many groups of which column (null: rows)."""
+    """The rows that judged: how many of the held-out ones, in how many groups of which column (null: rows).
+
+    `largest_group` is the share of the rows that the largest group holds.
+    """
 
     held_out: int
     rows: int
@@ -49,19 +56,27 @@ class Judged(_Record, frozen=True, kw_only=True):
     group: str | None
     period: tuple[str, str] | None = None
     hash: str
+    largest_group: float = 0.0
 
 
 class Difference(_Record, frozen=True, kw_only=True):
-    """Candidate minus base with its standard error over groups; `interval` is at `level`."""
+    """Candidate minus base with its standard error over groups; `interval` is at `level`, of test rows and training.
+
+    `noise` is the standard deviation that training anew gives, from `noise_freedom` degrees of freedom; `row_error`
+    the standard error as if rows were independent.
+    """
 
     value: float
     standard_error: float
     groups: int
     interval: tuple[float, float]
+    noise: float = 0.0
+    noise_freedom: float = 0.0
+    row_error: float | None = None
 
     def estimate(self) -> Estimate:
         """Give it as what intervals at other levels are made of."""
-        return Estimate(self.value, self.standard_error, self.groups)
+        return Estimate(self.value, self.standard_error, self.groups, self.noise, self.noise_freedom, self.row_error)
 
 
 class MetricRow(_Record, frozen=True, kw_only=True):
@@ -75,6 +90,25 @@ class MetricRow(_Record, frozen=True, kw_only=True):
     matters: float | None
     word: Word
     reason: str | None = None
+
+
+class FoldRow(_Record, frozen=True, kw_only=True):
+    """One earlier period, judged by models trained on the rows before it; null with a reason where it cannot be."""
+
+    first: str
+    end: str
+    difference: Difference | None
+    base: float | None = None
+    candidate: float | None = None
+    reason: str | None = None
+
+
+class Folds(_Record, frozen=True, kw_only=True):
+    """The primary metric over several periods; `mean` treats each as one observation, so its spread is between them."""
+
+    metric: str
+    rows: list[FoldRow] = []
+    mean: Difference | None = None
 
 
 class SliceRow(_Record, frozen=True, kw_only=True):
@@ -92,12 +126,133 @@ class SliceRow(_Record, frozen=True, kw_only=True):
 
 
 class Slices(_Record, frozen=True, kw_only=True):
-    """Slices that moved, and how many were looked at; `small` ones have too few rows or groups to be tested."""
+    """Slices that moved, and how many were looked at; `small` ones have too few rows or groups to be tested.
+
+    `discovered` were found on half of the groups and tested on the other half; `control` names how the rate of false
+    discoveries is held over those that were tested.
+    """
 
     metric: str
     moved: list[SliceRow] = []
     tested: int = 0
     small: int = 0
+    too_small: list[str] = []
+    discovered: list[SliceRow] = []
+    searched: int = 0
+    control: Literal["Benjamini-Hochberg", "Benjamini-Yekutieli"] = "Benjamini-Hochberg"
+
+
+class FairnessRow(_Record, frozen=True, kw_only=True):
+    """One measure of the rows with one value of a sensitive column, or (`value` null) its gap between two values."""
+
+    column: str
+    value: str | None
+    measure: str
+    rows: int
+    base: float | None
+    candidate: float | None
+    difference: Difference | None
+    q: float | None = None
+    word: Literal["wider", "narrower", "higher", "lower", "no change shown"] = "no change shown"
+    reason: str | None = None
+
+
+class Fairness(_Record, frozen=True, kw_only=True):
+    """What the models do to the values of sensitive columns; gaps first."""
+
+    rows: list[FairnessRow] = []
+    tested: int = 0
+    too_small: list[str] = []
+
+
+class Moved(_Record, frozen=True, kw_only=True):
+    """A row whose score moved most; `row` is its id, or a number where the row id is sensitive."""
+
+    row: str
+    label: str
+    base: float
+    candidate: float
+
+
+class Flips(_Record, frozen=True, kw_only=True):
+    """Rows that are called otherwise than before (regression: whose error moved by what matters)."""
+
+    rows: int
+    right_to_wrong: int
+    wrong_to_right: int
+    other: int = 0
+    moved: list[Moved] = []
+
+
+class Confusion(_Record, frozen=True, kw_only=True):
+    """Counts at the operating threshold: `counts[i][j]` rows of class i are called class j."""
+
+    classes: list[str]
+    threshold: float | None
+    counts: list[list[int]]
+
+
+class Calibration(_Record, frozen=True, kw_only=True):
+    """The expected calibration error of both models and what they call rows."""
+
+    base_error: float | None
+    candidate_error: float | None
+    base: Confusion | None = None
+    candidate: Confusion | None = None
+
+
+class DriftRow(_Record, frozen=True, kw_only=True):
+    """How far a raw column's values moved between the raw rows of base and candidate."""
+
+    column: str
+    psi: float
+    test: Literal["Kolmogorov-Smirnov", "chi-square"]
+    statistic: float
+    q: float
+
+
+class RowCounts(_Record, frozen=True, kw_only=True):
+    """Raw rows that came, went, or changed under the same id."""
+
+    added: int
+    removed: int
+    changed: int
+
+
+class DataChecks(_Record, frozen=True, kw_only=True):
+    """What is wrong with the candidate's rows: held-out rows that training holds too, columns that give the label away."""
+
+    duplicates: int = 0
+    shared_groups: int = 0
+    suspects: list[str] = []
+
+
+class Cost(_Record, frozen=True, kw_only=True):
+    """What the models cost, one row a thing; `comparable` is false where the machines differ."""
+
+    name: str
+    unit: str
+    base: float | None
+    candidate: float | None
+    comparable: bool = True
+
+
+class Attribution(_Record, frozen=True, kw_only=True):
+    """How much of the primary metric's difference came from data, from code, and from both together."""
+
+    metric: str
+    total: Difference | None = None
+    data: Difference | None = None
+    code: Difference | None = None
+    both: Difference | None = None
+    reason: str | None = None
+
+
+class Looks(_Record, frozen=True, kw_only=True):
+    """How often these held-out rows judged already: candidates, this one included, and releases made of them."""
+
+    candidates: int
+    releases: int
 
 
 class Change(_Record, frozen=True, kw_only=True):
@@ -157,6 +312,18 @@ class Report(_Record, frozen=True, kw_only=True):
     judged: Judged
     metrics: list[MetricRow]
     slices: Slices
+    noise: Noise = "not measured"
+    refits: int = 0
+    folds: Folds | None = None
+    fairness: Fairness | None = None
+    flips: Flips | None = None
+    calibration: Calibration | None = None
+    rows: RowCounts | None = None
+    drift: list[DriftRow] = []
+    checks: DataChecks = DataChecks()
+    cost: list[Cost] = []
+    attribution: Attribution | None = None
+    looks: Looks | None = None
     params: list[Change] = []
     data: list[Change] = []
     columns: list[Change] = []

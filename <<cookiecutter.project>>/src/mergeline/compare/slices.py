@@ -9,9 +9,8 @@ from .. import metrics, statistics
 from ..columns import MISSING
 from ..errors import DegenerateRows
 from ..statistics import Estimate
-from . import gates as rules
-from .judge import Scored, describe, influence
-from .report import SliceRow, Slices
+from .judge import Scored, describe, difference
+from .report import FEWEST_GROUPS, SliceRow, Slices
 
 FEWEST_ROWS_OF_A_CLASS = 20
 LARGEST_VALUES = 100
@@ -35,16 +34,15 @@ def run(scored: Scored, columns: tuple[str, ...], metric: metrics.Metric, matter
         for value in sizes[values.name].head(LARGEST_VALUES).to_list():
             rows = (values == value).to_numpy()
             groups = statistics.codes(scored.groups[rows])
-            if groups.max() + 1 < rules.FEWEST_GROUPS or _fewest(scored, rows) < FEWEST_ROWS_OF_A_CLASS:
+            if groups.max() + 1 < FEWEST_GROUPS or _fewest(scored, rows) < FEWEST_ROWS_OF_A_CLASS:
                 small += 1
                 continue
             try:
-                base, candidate = (influence(metric.name, scored, side, rows) for side in ("base", "candidate"))
-                found = statistics.difference(base, candidate, groups)
+                base, candidate, found = difference(metric.name, scored, rows)
             except DegenerateRows:
                 small += 1
                 continue
-            tested.append((column, value, rows, base.value, candidate.value, found))
+            tested.append((column, value, rows, base, candidate, found))
     if not tested:
         return Slices(metric=metric.name, small=small)
     adjusted = stats.false_discovery_control([found.p_value() for *_, found in tested])

@@ -4,7 +4,7 @@ import math
 import re
 from datetime import date
 
-from .report import Difference, Judged, MetricRow, Report
+from .report import FEWEST_GROUPS, Difference, Judged, MetricRow, Report
 
 LONGEST = 200
 NOTHING = "n/a"
@@ -114,23 +114,50 @@ def sentence(report: Report, *, bold: bool = True) -> str:
         title = TITLES[report.word]
         rest = f"{shown(row.name)} {number(row.base, row.matters)} → {number(row.candidate, row.matters)} ({signed(row.difference.value, row.matters)}, "
         rest += f"{report.level:.0%} interval {interval(row.difference, row.matters)}, {shown(unit(judged))}, {shown(where(judged))})"
-        rest += _because(row)
+        rest += _because(row, judged, report.level)
     return f"**{title}**: {rest}." if bold else f"{title}: {rest}."
 
 
-def _because(row: MetricRow) -> str:
-    if row.difference is None or row.matters is None:
+def _because(row: MetricRow, judged: Judged, level: float) -> str:
+    found, matters = row.difference, row.matters
+    if found is None or matters is None:
         return ""
     if row.word == "same":
-        return f"; surely less than the {row.matters:g} that matters"
+        return f"; surely less than the {matters:g} that matters"
     if row.word != "cannot tell":
         return ""
-    low, high = row.difference.interval
-    if row.difference.groups < 10:
-        return f"; {row.difference.groups} groups are too few to tell"
+    if found.groups < FEWEST_GROUPS:
+        return f"; {found.groups} groups are too few to tell"
+    low, high = found.interval
     if low > 0 or high < 0:
-        return f"; there is a difference, but less than the {row.matters:g} that matters was seen"
-    return "; it may as well be chance"
+        return f"; there is a difference, but less than the {matters:g} that matters was seen"
+    return f"; it may as well be chance: {needed(row, judged, level)}"
+
+
+def needed(row: MetricRow, judged: Judged, level: float) -> str:
+    """Say how many groups would tell a difference that matters from none, for example `120 days (75 to 220)`."""
+    if row.difference is None or not row.matters:
+        return "no smallest difference that matters is set"
+    found = row.difference.estimate().groups_needed(row.matters, level)
+    if found is None:
+        return f"training anew alone moves it by more than the {row.matters:g} that matters can be told from"
+    value, low, high = (rounded(number) for number in found)
+    return f"telling {row.matters:g} from none takes about {value} {unit_name(judged)} ({low} to {high})"
+
+
+def rounded(number: float) -> str:
+    """Show a count by two significant digits, rounded up.
+
+    >>> rounded(1234.0), rounded(57.2), rounded(3.0)
+    ('1,300', '58', '3')
+    """
+    step = 10 ** max(0, math.floor(math.log10(max(number, 1))) - 1)
+    return f"{math.ceil(number / step) * step:,}"
+
+
+def unit_name(judged: Judged) -> str:
+    """Name the groups in the plural, as far as their column says how."""
+    return {"day": "days", None: "rows"}.get(judged.group, f"groups of {judged.group}")
 
 
 def _period(period: tuple[str, str] | None) -> str | None:

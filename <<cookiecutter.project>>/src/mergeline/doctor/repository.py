@@ -74,7 +74,9 @@ def remote(root: Path) -> Iterator[Finding]:
             yield ok("dvc remote", "none; trainings and releases are handed over by the forge, raw data is in git")
             return
         fs, base = found
-        fs.exists(base)
+        there = fs.exists(base)
+    except MergelineError as error:
+        yield fail("dvc remote", error)
     except Exception as error:  # every storage has errors of its own
         line = (str(error).splitlines() or [type(error).__name__])[0]
         trouble = RepositoryTrouble(
@@ -82,7 +84,11 @@ def remote(root: Path) -> Iterator[Finding]:
         )
         yield fail("dvc remote", trouble)
     else:
-        yield ok("dvc remote", f"{base} answers")
+        if there:
+            yield ok("dvc remote", f"{base} answers")
+        else:
+            remedy = "The first `dvc push` makes it; if something was pushed, correct the address in .dvc/config."
+            yield warn("dvc remote", f"there is nothing at {base}", remedy)
 
 
 def large_files(root: Path) -> Iterator[Finding]:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from .. import config, repo
-from ..errors import RepositoryTrouble, Usage
+from ..errors import BadSettings, RepositoryTrouble, Usage
 from . import manifest
 from .manifest import Pin, Release
 
@@ -11,10 +11,18 @@ FOLDER = "infra/environments"
 
 
 def environments(root: Path) -> list[str]:
-    """Give the environments' names: those that no release has to pass first, then in the order of promotion."""
+    """Give the environments' names: those that no release has to pass first, then in the order of promotion.
+
+    Raises:
+        BadSettings: gates.yaml orders one that has no folder.
+    """
     order = config.gates(root).promotion.order
     names = {path.parent.name for path in (root / FOLDER).glob(f"*/{manifest.PIN}")}
-    return sorted(names - set(order)) + [name for name in order if name in names]
+    if unknown := [name for name in order if name not in names]:
+        raise BadSettings(
+            f"{config.GATES}: promotion.order names {', '.join(unknown)}; {FOLDER} has: {', '.join(sorted(names)) or 'none'}"
+        )
+    return sorted(names - set(order)) + list(order)
 
 
 def check(root: Path, environment: str) -> None:

@@ -115,16 +115,23 @@ def _release(root: Path, start: str) -> str:
 
 
 def _put(root: Path, lock: bytes, release: Release | None) -> None:
-    """Put a lock and its outputs in place: from the cache, the remote, or the forge's release."""
+    """Put a lock and its outputs in place: from the cache, the remote, or the forge's release.
+
+    Raises:
+        RepositoryTrouble: none of them has it.
+        Integrity: neither, and the cache's objects were damaged.
+    """
     before = (root / objects.LOCK).read_bytes() if (root / objects.LOCK).is_file() else None
     (root / objects.LOCK).write_bytes(lock)
     try:
-        missing = [path for path in objects.place(root) if not path.startswith(objects.RAW)]
-        if missing and store.pull(root, missing):
-            missing = objects.place(root, missing)
+        missing = {path: bad for path, bad in objects.place(root).items() if not path.startswith(objects.RAW)}
+        damaged = any(missing.values())
+        if missing and store.pull(root, list(missing)):
+            missing = objects.place(root, list(missing))
         if missing and not (release is not None and _from_forge(root, release)):
-            raise RepositoryTrouble(
-                f"{', '.join(missing)}: neither the cache nor a remote nor a release of the forge has it",
+            raise (Integrity if damaged else RepositoryTrouble)(
+                f"{', '.join(missing)}: neither the cache{', where it was damaged,' if damaged else ''} nor a remote nor "
+                "a release of the forge has it",
                 "Run `dvc repro` at that commit.",
             )
     except BaseException:

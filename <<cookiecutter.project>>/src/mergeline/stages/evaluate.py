@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from .. import config, files, frames, metrics, statistics
 from ..config import Params
-from ..errors import BadSettings, DegenerateRows
+from ..errors import DegenerateRows
+from . import groups
 from .schema import HELD_OUT, Schema, schema, targets, text
 from .table import Fitted, feature_frame, fitted
 
@@ -19,36 +20,24 @@ LARGEST_SLICES = 50
 def run(root: Path) -> None:
     """Write results/metrics.json and results/predictions.parquet. Raises BadData, BadSettings."""
     params, known, model = config.of_stage(root), schema(), fitted(root)
-    rows = frames.read(root / HELD_OUT)
+    rows = frames.read(root / HELD_OUT, known.dtypes)
     labels = targets(rows[known.label], params.task, model.classes)
     scores = model.scores(feature_frame(rows, known))
     judged = scores if len(model.classes) > 2 else scores[:, -1]
 
-    name, groups = group(rows, known, params)
+    name, group = groups.codes(rows, known, params)
     found: dict[str, Any] = {
         "metrics": {
-            metric: _measured(metric, labels, judged, groups, params) for metric in metrics.of_task(params.task)
+            metric: _measured(metric, labels, judged, group, params) for metric in metrics.of_task(params.task)
         },
         "slices": {column: _slices(text(rows, column), labels, judged, params) for column in known.slices},
         "rows": len(rows),
-        "groups": int(groups.max()) + 1,
+        "groups": int(group.max()) + 1,
         "group": name,
         "period": period(rows, known),
     }
     frames.write(root / "results/predictions.parquet", predictions(rows, scores, model))
     files.write_json(root / "results/metrics.json", found)
-
-
-def group(rows: pl.DataFrame, known: Schema, params: Params) -> tuple[str | None, NDArray[np.int64]]:
-    """Give the unit of independence and each row's group: compare.group, else split.group, else the day, else rows."""
-    name = params.compare.group or params.split.group
-    if name is not None:
-        if name not in rows.columns:
-            raise BadSettings(f"params.yaml: the group {name} is no column of schema.py", "Name one, or null.")
-        return name, statistics.codes(text(rows, name).to_list())
-    if known.time is not None:
-        return "day", statistics.codes(frames.days(rows[known.time]).fill_null("").to_list())
-    return None, np.arange(len(rows))
 
 
 def period(rows: pl.DataFrame, known: Schema) -> tuple[str, str] | None:
@@ -75,13 +64,13 @@ def _value(name: str, labels: NDArray[Any], scores: NDArray[np.float64], params:
 
 
 def _measured(
-    name: str, labels: NDArray[Any], scores: NDArray[np.float64], groups: NDArray[np.int64], params: Params
+    name: str, labels: NDArray[Any], scores: NDArray[np.float64], group: NDArray[np.int64], params: Params
 ) -> dict[str, Any]:
     found: dict[str, Any] = {"value": None, "interval": None, "reason": None}
     try:
         influence = _value(name, labels, scores, params)
         found["value"] = influence.value
-        found["interval"] = statistics.estimate(influence, groups).interval(params.compare.level)
+        found["interval"] = statistics.estimate(influence, group).interval(params.compare.level)
     except DegenerateRows as error:
         found["reason"] = str(error)
     return found

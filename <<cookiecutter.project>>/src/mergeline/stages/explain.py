@@ -29,8 +29,8 @@ def run(root: Path) -> None:
     """Write results/explain/{importance,dependence,surrogate}.json. Raises BadData, BadSettings."""
     params, known, model = config.of_stage(root), schema(), fitted(root)
     rng = np.random.default_rng(params.seeds.train)
-    held_out = _sample(frames.read(root / HELD_OUT), SAMPLE, rng)
-    train = feature_frame(_sample(frames.read(root / TRAIN), SAMPLE, rng), known)
+    held_out = _sample(frames.read(root / HELD_OUT, known.dtypes), SAMPLE, rng)
+    train = feature_frame(_sample(frames.read(root / TRAIN, known.dtypes), SAMPLE, rng), known)
     labels = targets(held_out[known.label], params.task, model.classes)
     made = feature_frame(held_out, known)
     known_labels = pl.Series(labels >= 0) if model.classes else pl.Series(np.ones(len(labels), dtype=bool))

@@ -12,7 +12,7 @@ import polars as pl
 from .. import bundle, config, files, frames
 from ..bundle import Column, Signature, Smoke
 from ..config import Params
-from ..errors import BadData, NotServable
+from ..errors import BadData, NotServable, your_code
 from ..progress import step
 from . import convert, parity, smoke, suspect
 from .schema import HELD_OUT, Schema, schema
@@ -25,7 +25,7 @@ def run(root: Path) -> None:
     """Write bundle/ and results/parity.json. Raises NotServable naming row, suspect step and remedy."""
     params, known, model = config.of_stage(root), schema(), fitted(root)
     bundle.check_imports(root / FEATURES)
-    held_out = frames.read(root / HELD_OUT)
+    held_out = frames.read(root / HELD_OUT, known.dtypes)
     made = root / f".bundle.{os.getpid()}"
     shutil.rmtree(made, ignore_errors=True)
     made.mkdir()
@@ -56,7 +56,8 @@ def run(root: Path) -> None:
 
 def signature(root: Path, params: Params, known: Schema, model: Fitted) -> Signature:
     """Say what a request carries and what an answer means."""
-    from model import features as yours
+    with your_code("features.py"):
+        from model import features as yours
 
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["name"]
     return Signature(

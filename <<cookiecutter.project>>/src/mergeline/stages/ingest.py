@@ -1,33 +1,29 @@
 """Fetch the raw rows as of `data.as_of` into data/raw.parquet."""
 
-import os
+from contextlib import chdir
 from pathlib import Path
 
 import msgspec
 import polars as pl
 
 from .. import config, frames
-from ..errors import BadData
+from ..errors import BadData, your_code
 from ..progress import step
 from .schema import RAW, Schema, schema
 
 
 def run(root: Path) -> None:
-    """Ask src/model/source.py for rows and keep them. Raises BadData, BadSettings."""
+    """Ask src/model/source.py for rows and keep them. Raises BadData, BadSettings, BrokenCode."""
     params = config.of_stage(root)
-    from model import source
-
+    with your_code("source.py"):
+        from model import source
     known = schema()
-    here = Path.cwd()
-    os.chdir(root)
-    try:
-        with step("Fetch raw rows"):
+    with step("Fetch raw rows"), chdir(root), your_code("source.py"):
+        try:
             found = source.rows(msgspec.to_builtins(params.data))
-    except (OSError, ValueError, pl.exceptions.PolarsError) as error:
-        reason = " ".join(str(error).split())
-        raise BadData(f"data.source {params.data.source}: {reason:.300}", "Mend the file, or data.path.") from error
-    finally:
-        os.chdir(here)
+        except (OSError, ValueError, pl.exceptions.PolarsError) as error:
+            reason = " ".join(str(error).split())
+            raise BadData(f"data.source {params.data.source}: {reason:.300}", "Mend the file, or data.path.") from error
     rows = as_of(conform(found, known), known, params.data.as_of)
     if not len(rows):
         raise BadData(f"data.source {params.data.source} has no row before {params.data.as_of}", "Move data.as_of.")

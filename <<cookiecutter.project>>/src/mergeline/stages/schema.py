@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..columns import MISSING, Kind
 from ..config import Task
-from ..errors import BadData
+from ..errors import BadData, your_code
 from ..frames import kind
 
 RAW, TRAIN, HELD_OUT = "data/raw.parquet", "data/train.parquet", "data/held_out.parquet"
@@ -35,13 +35,14 @@ class Schema:
 
 
 def schema() -> Schema:
-    """Read src/model/schema.py. Raises BadData when a name that the loop needs is not there."""
-    from model import schema as yours
+    """Read src/model/schema.py. Raises BrokenCode, or BadData when a name that the loop needs is not there."""
+    with your_code("schema.py"):
+        from model import schema as yours
 
-    for name in ("Row", "LABEL", "ROW_ID", "TIME", "SLICES"):
-        if not hasattr(yours, name):
-            raise BadData(f"src/model/schema.py defines no {name}", "Add it; the README has the list.")
-    dtypes = {name: column.dtype.type for name, column in yours.Row.to_schema().columns.items()}
+        for name in ("Row", "LABEL", "ROW_ID", "TIME", "SLICES"):
+            if not hasattr(yours, name):
+                raise BadData(f"src/model/schema.py defines no {name}", "Add it; the README has the list.")
+        dtypes = {name: column.dtype.type for name, column in yours.Row.to_schema().columns.items()}
     for name in filter(None, (yours.LABEL, yours.ROW_ID, yours.TIME, *yours.SLICES)):
         if name not in dtypes:
             raise BadData(f"src/model/schema.py names {name}, but Row has no such column", "Declare it in Row.")

@@ -15,9 +15,9 @@ REMEDY = "Change the section split in params.yaml."
 
 
 def run(root: Path) -> None:
-    """Write data/train.parquet and data/held_out.parquet. Raises BadSettings, DegenerateRows."""
+    """Write data/train.parquet and data/held_out.parquet. Raises BadData, BadSettings, DegenerateRows."""
     params, known = config.of_stage(root), schema()
-    rows = frames.read(root / RAW).select(*known.dtypes)
+    rows = frames.read(root / RAW, known.dtypes)
     chosen = held_out(rows, known, params)
     for path, part in ((TRAIN, rows.filter(~chosen)), (HELD_OUT, rows.filter(chosen))):
         if not len(part):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..bundle import matrices
 from ..columns import Raw
-from ..errors import RepositoryTrouble
+from ..errors import RepositoryTrouble, your_code
 from ..frames import raw
 from .schema import Schema
 
@@ -22,9 +22,11 @@ def features(rows: Raw) -> pl.DataFrame:
     """Give the frame that the pipeline is fitted on: NUMERIC as Float32, then CATEGORICAL as String.
 
     Raises:
+        BrokenCode: features.py cannot be imported.
         BadData: features.py asks for a column that schema.py does not have, or gives what it must not.
     """
-    from model import features as yours
+    with your_code("features.py"):
+        from model import features as yours
 
     numbers, texts = matrices(yours.features, yours.NUMERIC, yours.CATEGORICAL, rows)
     made = [pl.Series(name, numbers[:, i]) for i, name in enumerate(yours.NUMERIC)]
@@ -53,6 +55,7 @@ def fitted(root: Path) -> Fitted:
     """Load results/estimator.pkl, which this repository's own training wrote. Raises RepositoryTrouble."""
     try:
         found = pickle.loads((root / ESTIMATOR).read_bytes())  # noqa: S301  our own file, checked by DVC's hash
-    except OSError as error:
-        raise RepositoryTrouble(f"{ESTIMATOR} cannot be read", "Run `dvc repro train`.") from error
-    return Fitted(found["pipeline"], found["classes"])
+        return Fitted(found["pipeline"], found["classes"])
+    except Exception as error:  # a damaged pickle raises whatever its bytes happen to ask for
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise RepositoryTrouble(f"{ESTIMATOR} cannot be read: {reason:.200}", "Run `dvc repro train`.") from error

@@ -6,59 +6,31 @@ import platform
 import resource
 import sys
 from pathlib import Path
-from time import perf_counter
 
-import numpy as np
 import polars as pl
-from threadpoolctl import threadpool_limits
 
 from .. import config, files, frames
-from ..errors import BadData, BadSettings
 from ..progress import step
-from .schema import TRAIN, classes, schema, targets
-from .table import ESTIMATOR, feature_frame
+from .fit import fit
+from .schema import TRAIN, schema
+from .table import ESTIMATOR
 
 
 def run(root: Path) -> None:
-    """Write the pickled pipeline, which rows it saw, and what it cost. Raises BadData, BadSettings."""
+    """Write the pickled pipeline, which rows it saw, and what it cost. Raises BadData, BadSettings, BrokenCode."""
     params, known = config.of_stage(root), schema()
-    from model.estimator import estimator
-
-    rows = frames.read(root / TRAIN)
-    labels = rows[known.label]
-    names = classes(labels) if params.task == "classification" else []
-    if params.task == "classification" and len(names) < 2:
-        raise BadData(
-            f"column {known.label}: all {len(rows)} training rows have the label {names[0] if names else 'missing'}",
-            "Train on rows of both classes: widen the data or change split.",
-        )
-    wanted = targets(labels, params.task, names)
-    made = feature_frame(rows, known)
-    if empty := [name for name in made.columns if made[name].dtype == pl.Float32 and made[name].is_nan().all()]:
-        raise BadData(
-            f"feature {', '.join(empty)}: missing in all {len(rows)} training rows",
-            "Mend the data, or leave it out of NUMERIC in src/model/features.py.",
-        )
-    try:
-        pipeline = estimator(params.model, params.seeds.train)
-    except KeyError as error:
-        raise BadSettings(f"params.yaml: model has no {error}, which src/model/estimator.py asks for") from error
-    begun = perf_counter()
-    # BLAS sums in another order with another number of threads.
-    with step(f"Fit on {len(rows):,} rows"), threadpool_limits(1, user_api="blas"):
-        try:
-            pipeline.fit(made, wanted)
-        except (TypeError, ValueError) as error:
-            raise BadData(f"src/model/estimator.py: the fit fails: {' '.join(str(error).split()):.300}") from error
+    rows = frames.read(root / TRAIN, known.dtypes)
+    with step(f"Fit on {len(rows):,} rows"):
+        model, seconds = fit(rows, known, params, params.seeds.train)
     cost = {
-        "seconds": round(perf_counter() - begun, 3),
+        "seconds": round(seconds, 3),
         "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / UNITS_PER_MB),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "rows": len(rows),
-        "features": made.width,
-        "classes": dict(zip(names, np.bincount(wanted).tolist(), strict=True)) if names else {},
+        "features": model.pipeline.n_features_in_,
+        "classes": dict(rows[known.label].cast(pl.String).value_counts(sort=True).iter_rows()) if model.classes else {},
     }
-    files.write(root / ESTIMATOR, pickle.dumps({"pipeline": pipeline, "classes": names}, protocol=5))
+    files.write(root / ESTIMATOR, pickle.dumps({"pipeline": model.pipeline, "classes": model.classes}, protocol=5))
     seen = pl.DataFrame([rows[known.row_id].cast(pl.String).alias("row_id"), frames.hashes(rows)])
     frames.write(root / "results/trained_on.parquet", seen)
     files.write_json(root / "results/cost.json", cost)

@@ -1,0 +1,32 @@
+"""The unit of independence: which rows belong together."""
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from .. import frames, statistics
+from ..config import Params
+from ..errors import BadSettings
+from .schema import Schema, text
+
+
+def names(rows: pl.DataFrame, known: Schema, params: Params) -> tuple[str | None, list[str]]:
+    """Give the unit and each row's group: compare.group, else split.group, else the day, else the row itself.
+
+    Raises:
+        BadSettings: the group is no column.
+    """
+    name = params.compare.group or params.split.group
+    if name is not None:
+        if name not in rows.columns:
+            raise BadSettings(f"params.yaml: the group {name} is no column of schema.py", "Name one, or null.")
+        return name, text(rows, name).to_list()
+    if known.time is not None:
+        return "day", frames.days(rows[known.time]).fill_null("").to_list()
+    return None, text(rows, known.row_id).to_list()
+
+
+def codes(rows: pl.DataFrame, known: Schema, params: Params) -> tuple[str | None, NDArray[np.int64]]:
+    """Give the unit and each row's group as a 0-based code without gaps, shape (n,). Raises BadSettings."""
+    name, values = names(rows, known, params)
+    return name, statistics.codes(values)
