@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import sysconfig
@@ -12,53 +13,11 @@ import pytest
 
 from tests.local_forge.api import GitHubAPI, running
 from tests.projects import small_project
+from tests.workflows.hosted import Hosted, git, write
 from tests.workflows.runner import STUBS
 
 Make = Callable[[dict[str, str] | Path], tuple[GitHubAPI, Path]]
 REPOSITORY = "octo/flight-delays"
-
-
-def git(cwd: Path, *arguments: str | Path) -> str:
-    """Run git as Ada."""
-    who = ["-c", "user.name=Ada", "-c", "user.email=ada@example.test"]
-    done = subprocess.run(["git", *who, *arguments], cwd=cwd, check=True, capture_output=True, text=True)
-    return done.stdout.strip()
-
-
-def write(root: Path, files: dict[str, str]) -> None:
-    """Write files below a folder."""
-    for name, content in files.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(content)
-
-
-def propose(
-    api: GitHubAPI, clone: Path, branch: str, changes: dict[str, tuple[str, str]], fork: str | None = None
-) -> int:
-    """Push a branch of `clone` that replaces texts in files, open its pull request, check out GitHub's merge commit.
-
-    A file whose old text is empty is a new one.
-    """
-    git(clone, "fetch", "--quiet", api.origin, "+refs/heads/*:refs/remotes/origin/*")
-    git(clone, "switch", "--quiet", "--create", branch, "origin/main")
-    for name, (old, new) in changes.items():
-        content = (clone / name).read_text() if old else ""
-        assert old in content, f"{name} has no {old!r}"
-        write(clone, {name: content.replace(old, new) if old else new})
-    git(clone, "add", "--all")
-    git(clone, "commit", "--quiet", "--message", f"Change {branch}")
-    head = git(clone, "rev-parse", "HEAD")
-    # As a person, who has a token of her own; a fork's head is known to the repository under refs/pull.
-    git(clone, "push", "--quiet", api.origin, f"HEAD:refs/{'pull/1/head' if fork else f'heads/{branch}'}")
-    number = api.open(head if fork else branch, fork=fork)
-    merge_commit(clone, head)
-    return number
-
-
-def merge_commit(clone: Path, head: str) -> None:
-    """Check out what GitHub does for a pull request: its head, merged into main, on no branch."""
-    git(clone, "switch", "--quiet", "--detach", "origin/main")
-    git(clone, "merge", "--quiet", "--no-ff", "--message", f"Merge {head} into main", head)
 
 
 @pytest.fixture(scope="session")
@@ -120,3 +79,26 @@ def hosted(tmp_path: Path) -> Iterator[Make]:
         served.__exit__(None, None, None)  # type: ignore[attr-defined]
     for api in opened:
         assert api.wrong == [], "GitHub's description knows it otherwise"
+
+
+def free_ports(project: Path) -> dict[str, int]:
+    """Let each environment of a project listen on a port that is free now."""
+    ports = {}
+    for name in ("staging", "production"):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            ports[name] = int(free.getsockname()[1])
+        values = project / "infra" / "environments" / name / "terraform.tfvars"
+        port = next(line for line in values.read_text().splitlines() if line.startswith("port"))
+        values.write_text(values.read_text().replace(port, f"port = {ports[name]}"))
+    return ports
+
+
+@pytest.fixture
+def project(hosted: Make, small: Path, tmp_path: Path) -> Hosted:
+    """The small project on the forge, with ports that are free here."""
+    copy = tmp_path / "copy"
+    shutil.copytree(small, copy)
+    free_ports(copy)
+    api, clone = hosted(copy)
+    return Hosted(api, clone, tmp_path, small.parent / "cache")

@@ -6,7 +6,8 @@ import pytest
 
 from tests.local_forge.api import Token
 from tests.tools import need
-from tests.workflows.conftest import Make, git, propose
+from tests.workflows.conftest import Make
+from tests.workflows.hosted import git, propose
 from tests.workflows.runner import act
 
 pytestmark = pytest.mark.slow

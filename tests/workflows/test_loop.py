@@ -2,48 +2,104 @@
 
 import json
 import os
-import socket
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import mlflow
 import pytest
 
 from tests.tooling import tracking
-from tests.workflows.conftest import Make, git
-from tests.workflows.test_release import PRODUCTION, STAGING, Hosted
+from tests.workflows.conftest import Make, free_ports
+from tests.workflows.hosted import PRODUCTION, STAGING, Hosted, git, merge_commit
+from tests.workflows.runner import Run
 from tools import story
 from tools.bake import bake
 from tools.caller import Caller
 
 pytestmark = pytest.mark.slow
+PINS = {"staging": STAGING, "production": PRODUCTION}
 
 
+class Environment(NamedTuple):
+    """What is told of an environment, in five places; releases are counted: 1 is the first."""
+
+    pinned: int | None
+    served: int | None
+    alias: int | None
+    ledger: list[str]
+    deployed: list[str]
+
+
+class State(NamedTuple):
+    """What a person can see after a step: of the pull request that it is about, and of both environments."""
+
+    says: str | None
+    gates: dict[str, str]
+    verdict: str | None
+    staging: Environment
+    production: Environment
+
+
+GATES = ("roc_auc.not_worse", "roc_auc.at_least", "log_loss.not_worse")
+
+
+def story_says(says: str | None, failed: tuple[str, ...], staging: str, production: str) -> State:
+    """Give the state that a row of the story means: what was moved last is pinned, served, named, and came up."""
+    gates = {gate: "\u2717" if gate in failed else "\u2713" for gate in GATES} if says else {}
+    verdict = ("failure" if failed else "success") if says else None
+    return State(says, gates, verdict, _moved(staging), _moved(production))
+
+
+def _moved(moves: str) -> Environment:
+    ledger = [move for move in moves.split(", ") if move]
+    last = int(ledger[-1][-1]) if ledger else None
+    return Environment(last, last, last, ledger, ["success"] * len(ledger))
+
+
+BETTER, WORSE, OLDER = "Better", "Worse", ("roc_auc.not_worse", "log_loss.not_worse")
+TWO, ALL = "promoted 1, promoted 2", "promoted 1, promoted 2, promoted 3"
+BACK = "promoted 1, promoted 2, rolled back 1"
+STORY = {
+    #                               comment, gates that fail, moves of staging, moves of production
+    "(a) main is released": story_says(None, (), "promoted 1", ""),
+    "(a) and promoted": story_says(None, (), "promoted 1", "promoted 1"),
+    "(b) the weather is judged": story_says(BETTER, (), "promoted 1", "promoted 1"),
+    "(b) and merged": story_says(BETTER, (), TWO, "promoted 1"),
+    "(b) and promoted": story_says(BETTER, (), TWO, TWO),
+    "(c) without the hour": story_says(WORSE, OLDER, TWO, TWO),
+    "(d) a month of data is judged": story_says("Cannot tell", (), TWO, TWO),
+    "(d) and merged": story_says("Cannot tell", (), ALL, TWO),
+    "(e) production goes back": story_says(None, (), ALL, BACK),
+}
+
+
+@dataclass
 class Repository(Hosted):
     """The project on the forge, its runs on a machine that stays, with an MLflow server as repository variable."""
 
-    tracking: str
-    ports: dict[str, int]
+    tracking: str = ""
+    ports: dict[str, int] = field(default_factory=dict)
 
-    def run(self, workflow: str, event: str, told: dict[str, Any], **more: Any) -> Any:
+    def run(self, workflow: str, event: str, told: dict[str, Any], **more: Any) -> Run:
         """Run a workflow as the repository has it set up."""
         return super().run(
             workflow, event, told, lasting=True, variables={"MLFLOW_TRACKING_URI": self.tracking}, **more
         )
 
-    def pull_request(self, branch: str, change: story.Change) -> tuple[int, Any]:
+    def pull_request(self, branch: str, change: story.Change) -> tuple[int, Run]:
         """Push a change, open its pull request, and let GitHub train its merge commit."""
-        git(self.clone, "fetch", "--quiet", str(self.api.origin), "+refs/heads/*:refs/remotes/origin/*")
-        git(self.clone, "switch", "--quiet", "--create", branch, "origin/main")
+        self.fetch()
+        git(self.clone, "switch", "--quiet", "--create", branch)
         change.apply(self.clone)
         git(self.clone, "commit", "--quiet", "--all", "--message", change.title)
         git(self.clone, "push", "--quiet", str(self.api.origin), f"HEAD:refs/heads/{branch}")
         number = self.api.open(branch)
-        git(self.clone, "switch", "--quiet", "--detach", "origin/main")
-        git(self.clone, "merge", "--quiet", "--no-ff", "--message", f"Merge {branch} into main", branch)
+        merge_commit(self.clone, branch)
         run = self.run("train.yml", "pull_request", self.api.event(number))
         if run.jobs["train"] == "success":
             self.api.upload(
@@ -51,150 +107,139 @@ class Repository(Hosted):
             )
         return number, run
 
-    def merge(self, number: int, workflow: str = "release.yml") -> Any:
-        """Merge a pull request and run what the push to main starts."""
-        before = self.api.commit("main")
-        self.api.merge(number)
-        return self.push(before, workflow)
-
     def promotion(self) -> int:
         """Give the number of the open pull request that moves production's pin."""
         return int(
             next(p["number"] for p in self.api.pulls.values() if p["head"] == "pin/production" and p["state"] == "open")
         )
 
-    def release(self, pin: str) -> str:
-        """Give the release id that a pin on main names."""
-        return str(json.loads(self.api.git("show", f"main:{pin}"))["release"]["id"])
-
-    def served(self, environment: str) -> str:
-        """Give the release id that an environment answers."""
-        return Caller(self.ports[environment]).version()
-
-    def aliases(self) -> dict[str, str]:
-        """Give which release each alias of MLflow names."""
-        client = mlflow.MlflowClient(self.tracking)
-        versions = client.get_registered_model("flight-delays").aliases
-        return {name: client.get_model_version("flight-delays", v).tags["release"] for name, v in versions.items()}
+    def type(self, *arguments: str) -> str:
+        """Type a command in the clone, as a person does."""
+        done = subprocess.run(
+            [sys.executable, "-m", "mergeline.cli", *arguments],
+            cwd=self.clone,
+            env={**os.environ, "PYTHONPATH": str(self.clone / "src")},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
 
 @pytest.fixture
 def repository(hosted: Make, tmp_path: Path) -> Iterator[Repository]:
     """The flights as generated, with ports that are free here."""
     project = bake(tmp_path)
-    ports = {}
-    for name in ("staging", "production"):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            ports[name] = free.getsockname()[1]
-        values = project / "infra" / "environments" / name / "terraform.tfvars"
-        port = next(line for line in values.read_text().splitlines() if line.startswith("port"))
-        values.write_text(values.read_text().replace(port, f"port = {ports[name]}"))
+    ports = free_ports(project)
     api, clone = hosted(project)
     home = tmp_path / "tracking"
     home.mkdir()
     with tracking.server(home) as url:
-        made = Repository(api, clone, tmp_path, tmp_path / "cache")
-        made.tracking, made.ports = url, ports
+        made = Repository(api, clone, tmp_path, tmp_path / "cache", tracking=url, ports=ports)
         yield made
         for name in ports:
-            model(made, "deploy", name, "--destroy")
-
-
-def model(repository: Repository, *arguments: str) -> str:
-    """Type a command in the clone, as a person does."""
-    done = subprocess.run(
-        [sys.executable, "-m", "mergeline.cli", *arguments],
-        cwd=repository.clone,
-        env={**os.environ, "PYTHONPATH": str(repository.clone / "src")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+            made.type("deploy", name, "--destroy")
 
 
 def test_the_loop_from_the_first_release_to_a_rollback(repository: Repository) -> None:
     api = repository.api
 
-    # (a) main is trained; its first release runs in staging and, by a merge, in production.
     born = repository.push(api.commit("main"))
-    assert born.code == 0, born.printed
-    assert repository.served("staging") == repository.release(STAGING)
+    assert state(repository) == STORY["(a) main is released"], born.printed
     promoted = repository.merge(repository.promotion(), "deploy.yml")
-    assert promoted.code == 0, promoted.printed
-    first = repository.served("production")
-    assert first == repository.release(PRODUCTION) == repository.release(STAGING)
-    assert repository.aliases() == {"staging": first, "production": first}
+    assert state(repository) == STORY["(a) and promoted"], promoted.printed
 
     with Caller(repository.ports["production"]) as caller:
-        # (b) the weather makes it better; what was reviewed is what runs.
         number, trained = repository.pull_request("weather", story.WEATHER)
-        assert trained.code == 0, trained.printed
-        assert said(repository, number).startswith("**Better**: roc_auc")
-        assert verdict(repository, "weather") == "success"
+        assert state(repository, number) == STORY["(b) the weather is judged"], trained.printed
         reviewed = json.loads((trained.artifacts / "training/report/report.json").read_text())["candidate"]["bundle"]
         released = repository.merge(number)
-        assert released.code == 0, released.printed
+        assert state(repository, number) == STORY["(b) and merged"], released.printed
         assert repository.pinned(STAGING) == reviewed
-        assert repository.served("staging") == repository.release(STAGING) != first
-        assert repository.served("production") == first
         promoted = repository.merge(repository.promotion(), "deploy.yml")
-        assert promoted.code == 0, promoted.printed
-        second = repository.served("production")
-        assert second == repository.release(PRODUCTION) == repository.release(STAGING)
-        assert repository.aliases() == {"staging": second, "production": second}
+        assert state(repository, number) == STORY["(b) and promoted"], promoted.printed
 
-        # (c) without the hour it is worse; the gate stops it.
+        main, pulls = api.commit("main"), len(api.pulls)
         number, trained = repository.pull_request("worse", story.WORSE)
-        assert trained.jobs["verdict-pass"] == "failure", trained.printed
-        assert said(repository, number).startswith("**Worse**: roc_auc")
-        assert "roc_auc.not_worse" in said(repository, number)
-        assert verdict(repository, "worse") == "failure"
+        assert state(repository, number) == STORY["(c) without the hour"], trained.printed
+        assert trained.jobs["verdict-pass"] == "failure"
+        assert (api.commit("main"), len(api.pulls)) == (main, pulls + 1)
 
-        # (d) a month of data.
         number, trained = repository.pull_request("july", story.JULY)
-        assert trained.code == 0, trained.printed
-        assert "data.as_of" in said(repository, number)
+        assert state(repository, number) == STORY["(d) a month of data is judged"], trained.printed
+        assert "data.as_of" in comment(repository, number)
         released = repository.merge(number)
-        assert released.code == 0, released.printed
-        third = repository.served("staging")
-        assert third == repository.release(STAGING) != second
-        assert repository.aliases() == {"staging": third, "production": second}
+        assert state(repository, number) == STORY["(d) and merged"], released.printed
 
-        # (e) a commit brings production back.
-        git(repository.clone, "fetch", "--quiet", str(api.origin), "+refs/heads/*:refs/remotes/origin/*")
-        git(repository.clone, "switch", "--quiet", "main")
-        git(repository.clone, "merge", "--quiet", "--ff-only", "origin/main")
+        repository.fetch()
         before = api.commit("main")
-        model(repository, "rollback", "production", "--reason", "The weather service is down.")
+        repository.type("rollback", "production", "--reason", "The weather service is down.")
         git(repository.clone, "push", "--quiet", str(api.origin), "HEAD:refs/heads/main")
         back = repository.push(before, "deploy.yml")
-        assert back.code == 0, back.printed
-        assert repository.served("production") == repository.release(PRODUCTION) == first
-        assert repository.aliases() == {"staging": third, "production": first}
+        assert state(repository) == STORY["(e) production goes back"], back.printed
 
     assert caller.failed == 0, caller.last_error
-    assert set(caller.releases) == {first, second}
-    moves = [m for m in json.loads(model(repository, "ledger", "production", "--json"))["moves"] if m["release"]]
-    assert [(m["action"], m["release"]) for m in moves] == [
-        ("rolled back", first),
-        ("promoted", second),
-        ("promoted", first),
-    ]
-    assert moves[0]["reason"] == "The weather service is down."
+    assert set(caller.releases) == set(releases(repository)[:2])
+    assert moves(repository, "production")[-1]["reason"] == "The weather service is down."
 
 
-def said(repository: Repository, number: int) -> str:
+def state(repository: Repository, number: int | None = None) -> State:
+    """Look everywhere: at a pull request's comment and status, and at what is told of each environment."""
+    repository.fetch()
+    known = {release: count for count, release in enumerate(releases(repository), start=1)}
+    client = mlflow.MlflowClient(repository.tracking)
+    aliases = {
+        name: client.get_model_version("flight-delays", version).tags["release"]
+        for name, version in client.get_registered_model("flight-delays").aliases.items()
+    }
+    found = {}
+    for name, pin in PINS.items():
+        pinned = json.loads(repository.api.git("show", f"main:{pin}"))["release"]
+        moved = moves(repository, name)
+        found[name] = Environment(
+            pinned=known[pinned["id"]] if pinned else None,
+            served=known.get(served(repository, name)),
+            alias=known.get(aliases.get(name, "")),
+            ledger=[f"{m['action']} {known[m['release']]}" for m in moved],
+            deployed=[told for m in moved for told in statuses(repository, m["commit"], f"deploy ({name})")],
+        )
+    if number is None:
+        return State(None, {}, None, **found)
+    (verdict,) = statuses(repository, repository.api.event(number)["pull_request"]["head"]["sha"], "mergeline/verdict")
+    text = comment(repository, number)
+    rows = re.findall(r"^- ([\u2713\u2717]) `([\w.]+)`", text, re.MULTILINE)
+    first = re.match(r"\*\*([\w ]+)\*\*: roc_auc", text)
+    assert first, text
+    return State(first[1], {gate: mark for mark, gate in rows}, verdict, **found)
+
+
+def moves(repository: Repository, environment: str) -> list[dict[str, Any]]:
+    """Give the ledger of one environment, oldest first."""
+    told = json.loads(repository.type("ledger", environment, "--json"))["moves"]
+    return [move for move in reversed(told) if move["release"]]
+
+
+def releases(repository: Repository) -> list[str]:
+    """Give the releases that staging had, in the order of their first promotion."""
+    return list(dict.fromkeys(move["release"] for move in moves(repository, "staging")))
+
+
+def served(repository: Repository, environment: str) -> str:
+    """Give the release id that an environment answers, empty where it has none."""
+    try:
+        return Caller(repository.ports[environment]).version()
+    except KeyError:
+        return ""
+
+
+def statuses(repository: Repository, commit: str, context: str) -> list[str]:
+    """Give all that was ever told of a commit in one context, oldest first."""
+    told = reversed(repository.api.statuses)
+    return [s["state"] for s in told if (s["sha"], s["context"]) == (commit, context)]
+
+
+def comment(repository: Repository, number: int) -> str:
     """Give the one comment on the verdict of a pull request, without its hidden marker."""
-    (comment,) = [c for c in repository.api.comments if c["issue"] == number and "roc_auc" in c["body"]]
-    return "\n".join(line for line in comment["body"].splitlines() if not line.startswith("<!--")).strip()
-
-
-def verdict(repository: Repository, branch: str) -> str:
-    """Give the state of the verdict's status on a branch."""
-    sha = repository.api.commit(branch)
-    return str(
-        [s["state"] for s in repository.api.statuses if s["sha"] == sha and s["context"] == "mergeline/verdict"][-1]
-    )
+    (found,) = [c for c in repository.api.comments if c["issue"] == number and "roc_auc" in c["body"]]
+    return "\n".join(line for line in found["body"].splitlines() if not line.startswith("<!--")).strip()

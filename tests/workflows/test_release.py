@@ -1,87 +1,31 @@
-"""release.yml and deploy.yml, run: what a merge ships, on unprotected and protected main, with and without an App."""
+"""release.yml, run: what a merge ships, on unprotected and protected main, with and without an App."""
 
 import json
-import shutil
-import socket
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.local_forge.api import GitHubAPI, Token
-from tests.workflows.conftest import Make, git, propose
-from tests.workflows.runner import Run, act
+from tests.local_forge.api import Token
+from tests.workflows.hosted import APP, PRODUCTION, SLOWER, SMOOTHER, STAGING, Hosted, git, merge_commit, propose
 
 pytestmark = pytest.mark.slow
-STAGING, PRODUCTION = (f"infra/environments/{name}/pin.json" for name in ("staging", "production"))
-
-
-@dataclass
-class Hosted:
-    """A repository on the forge, and its workflows' runs so far."""
-
-    api: GitHubAPI
-    clone: Path
-    folder: Path
-    cache: Path
-    runs: int = 0
-
-    def run(self, workflow: str, event: str, told: dict[str, Any], **more: Any) -> Run:
-        """Run a workflow at what is checked out in the clone."""
-        self.runs += 1
-        return act(
-            self.clone, workflow, event, told, self.api, self.folder / f"run-{self.runs}", cache=self.cache, **more
-        )
-
-    def push(self, before: str, workflow: str = "release.yml", **more: Any) -> Run:
-        """Run a workflow for a push that made main what it is now."""
-        git(self.clone, "fetch", "--quiet", str(self.api.origin), "+refs/heads/*:refs/remotes/origin/*")
-        git(self.clone, "switch", "--quiet", "--force-create", "main", "origin/main")
-        told = {"ref": "refs/heads/main", "before": before, "after": self.api.commit("main"), "repository": {}}
-        return self.run(workflow, "push", told, **more)
-
-    def pinned(self, pin: str, rev: str = "main") -> str | None:
-        """Give the bundle that a pin names at a revision of the forge."""
-        release = json.loads(self.api.git("show", f"{rev}:{pin}"))["release"]
-        return str(release["model"]["bundle_id"]) if release else None
-
-
-@pytest.fixture
-def project(hosted: Make, small: Path, tmp_path: Path) -> Hosted:
-    """The small project on the forge, with ports that are free here."""
-    copy = tmp_path / "copy"
-    shutil.copytree(small, copy)
-    for name in ("staging", "production"):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            values = copy / "infra" / "environments" / name / "terraform.tfvars"
-            port = next(line for line in values.read_text().splitlines() if line.startswith("port"))
-            values.write_text(values.read_text().replace(port, f"port = {free.getsockname()[1]}"))
-    api, clone = hosted(copy)
-    return Hosted(api, clone, tmp_path, small.parent / "cache")
 
 
 def test_a_merge_ships_the_model_that_was_reviewed(project: Hosted) -> None:
     api = project.api
-    number = propose(api, project.clone, "faster", {"params.yaml": ("learning_rate: 0.1", "learning_rate: 0.09")})
-    trained = project.run("train.yml", "pull_request", api.event(number))
-    assert trained.jobs["train"] == "success", trained.printed
-    api.upload(api.finish_run("train.yml", api.commit("faster")), "training", trained.artifacts / "training")
-    reviewed = json.loads((trained.artifacts / "training/report/report.json").read_text())["candidate"]["bundle"]
-    before = api.commit("main")
-    merged = api.merge(number)
+    born = api.commit("main")
+    number, reviewed = project.train("slower", SLOWER)
 
-    released = project.push(before)
+    released = project.merge(number)
 
     assert released.code == 0, released.printed
     assert "nothing ran" in released.printed
     assert project.pinned(STAGING) == reviewed
     assert f"Pull-request: #{number}" in api.git("log", "-1", "--format=%B", "main")
-    assert api.commit("main^") == merged
+    assert api.commit("main^") == api.pulls[number]["merge_commit"]
     assert released.jobs["deploy"] == "success", "a push with the workflow's own token starts no workflow"
-    assert [(s["context"], s["state"], s["sha"]) for s in api.statuses if s["context"].startswith("deploy")] == [
-        ("deploy (staging)", "success", api.commit("main"))
+    assert project.deployments() == [
+        ("deploy (staging)", "success", api.commit("main")),
+        ("deploy (production)", "success", born),  # no release yet, and never again without one
     ]
     promotion = next(p for p in api.pulls.values() if p["head"] == "pin/production")
     assert project.pinned(PRODUCTION, "pin/production") == reviewed
@@ -97,7 +41,11 @@ def test_a_merge_ships_the_model_that_was_reviewed(project: Hosted) -> None:
     deployed = project.push(before, "deploy.yml")
     assert deployed.code == 0, deployed.printed
     assert "rehearsed, nothing left running" in deployed.printed
-    assert ("deploy (production)", "success") in [(s["context"], s["state"]) for s in api.statuses]
+    assert f"as planned in pull request #{promotion['number']}" in deployed.printed
+    assert project.deployments()[2:] == [
+        ("deploy (production)", "success", api.commit("main")),
+        ("deploy (production)", "success", api.commit("pin/production")),  # for the ledger
+    ]
 
     again = project.push(before)
     assert again.code == 0, again.printed
@@ -109,7 +57,7 @@ def test_the_next_pull_request_restores_its_base_from_the_release(project: Hoste
     api = project.api
     released = project.push(api.commit("main"))
     assert released.code == 0, released.printed
-    number = propose(api, project.clone, "slower", {"params.yaml": ("learning_rate: 0.1", "learning_rate: 0.09")})
+    number = propose(api, project.clone, "slower", SLOWER)
 
     project.cache = project.folder / "empty"  # as on a hosted runner
     trained = project.run("train.yml", "pull_request", api.event(number))
@@ -119,6 +67,43 @@ def test_the_next_pull_request_restores_its_base_from_the_release(project: Hoste
     assert report["base"]["bundle"] == project.pinned(STAGING)
     assert report["base"]["stages"] == []
     assert "validate" not in report["candidate"]["stages"]
+
+
+def test_a_merge_whose_inputs_moved_is_trained_and_judged_again(project: Hosted) -> None:
+    one, first = project.train("slower", SLOWER)
+    two, reviewed = project.train("smoother", SMOOTHER)
+    assert project.merge(one).code == 0
+    assert project.pinned(STAGING) == first
+
+    released = project.merge(two)
+
+    assert released.code == 0, released.printed
+    assert "Judge the model again" in released.printed
+    assert released.steps["release: Judge it"] == "success"
+    release = json.loads(project.api.git("show", f"main:{STAGING}"))["release"]
+    assert release["model"]["bundle_id"] not in (first, reviewed), "both changes are in it"
+    assert release["verdict"]["against"] == first
+    assert release["verdict"]["word"] in released.summary.lower()
+    assert released.jobs["deploy"] == "success"
+
+
+def test_a_gate_that_fails_on_main_is_an_issue_and_moves_no_pin(project: Hosted) -> None:
+    api = project.api
+    one, first = project.train("slower", SLOWER | {"gates.yaml": ("at_least: 0.5", "at_least: 0.99")})
+    two, _ = project.train("smoother", SMOOTHER)
+    assert project.merge(one).code == 0, "the gates that judge are those before it"
+    pulls = len(api.pulls)
+
+    refused = project.merge(two)
+
+    assert refused.jobs == {"release": "failure"}
+    assert refused.steps["release: Say why there is no release"] == "success"
+    (issue,) = api.issues.values()
+    assert issue["title"] == f"No release of {api.commit('main')[:12]}: a gate failed"
+    assert "roc_auc.at_least" in issue["body"]
+    assert project.pinned(STAGING) == first
+    assert api.commit("main") == api.pulls[two]["merge_commit"]
+    assert len(api.pulls) == pulls
 
 
 def test_a_protected_main_gets_a_release_pull_request(project: Hosted) -> None:
@@ -137,15 +122,39 @@ def test_a_protected_main_gets_a_release_pull_request(project: Hosted) -> None:
     assert "deploy" not in released.jobs
 
 
+def test_a_release_pull_request_passes_the_checks_until_a_hand_edits_its_pin(project: Hosted) -> None:
+    api, clone = project.api, project.clone
+    api.protect()
+    assert project.push(api.commit("main")).code == 0
+    (number,) = api.pulls
+
+    git(clone, "fetch", "--quiet", str(api.origin), "+refs/heads/*:refs/remotes/origin/*")
+    merge_commit(clone, "origin/pin/staging")
+    checked = project.run("check.yml", "pull_request", api.event(number))
+    assert checked.code == 0, checked.printed
+    assert "id, bundle" in checked.printed
+
+    git(clone, "switch", "--quiet", "--create", "edited", "origin/pin/staging")
+    pin = clone / STAGING
+    pin.write_text(pin.read_text().replace('"learning_rate": 0.1', '"learning_rate": 0.2'))
+    git(clone, "commit", "--quiet", "--all", "--message", "By hand")
+    git(clone, "push", "--quiet", str(api.origin), "HEAD:refs/heads/pin/staging")
+    merge_commit(clone, "edited")
+    edited = project.run("check.yml", "pull_request", api.event(number))
+
+    assert edited.jobs == {"check": "failure", "terraform": "success", "check-pass": "failure"}
+    assert edited.steps["check: Check"] == "success"
+    assert edited.steps["check: Verify the pins that change"] == "failure"
+    assert "staging/pin.json: the content has id" in edited.printed
+
+
 def test_an_app_opens_the_release_pull_request_of_an_image_so_that_its_checks_start(project: Hosted) -> None:
     api = project.api
     api.protect()
     api.may_merge_by_itself = True
     api.tokens["app-token"] = Token("releases[bot]")
 
-    released = project.push(
-        api.commit("main"), variables={"APP_ID": "7", "REGISTRY": "ghcr.io"}, secrets={"APP_PRIVATE_KEY": "app-key"}
-    )
+    released = project.push(api.commit("main"), **APP)
 
     assert released.code == 0, released.printed
     (request,) = api.pulls.values()
@@ -153,14 +162,9 @@ def test_an_app_opens_the_release_pull_request_of_an_image_so_that_its_checks_st
     assert request["auto_merge"]
     pin = json.loads(api.git("show", f"pin/staging:{STAGING}"))
     assert pin["release"]["image"].startswith("ghcr.io/octo/flight-delays@sha256:")
-
-
-def test_the_schedule_looks_at_what_runs(project: Hosted) -> None:
-    git(project.clone, "switch", "--quiet", "main")
-
-    looked = project.run("deploy.yml", "schedule", {"schedule": "17 5 * * *"})
-
-    assert looked.code == 0, looked.printed
-    assert looked.jobs == {"status": "success"}
-    assert "staging" in looked.printed
-    assert project.api.writes() == []
+    assert (released.artifacts / "image").read_text().split() == [
+        f"ghcr.io/octo/flight-delays:{api.commit('main')}",
+        "NAME=flight-delays",
+        f"REVISION={api.commit('main')}",
+        f"SOURCE={api.url}/octo/flight-delays",
+    ]

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from tests.local_forge.api import Token
-from tests.workflows.conftest import Make, git
+from tests.workflows.conftest import Make
+from tests.workflows.hosted import git
 from tests.workflows.runner import act
 from tests.workflows.test_static import FACTS
 

@@ -1,0 +1,114 @@
+"""deploy.yml, run: what is due is deployed, and what does not come up is taken back."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from mergeline import bundle, store
+from mergeline.release import manifest, terraform
+from mergeline.release.manifest import Pin, Release
+from mergeline.serve import local
+from tests.local_forge.api import Token
+from tests.workflows.hosted import APP, PRODUCTION, STAGING, Hosted, git
+from tools.caller import Caller
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def lasting(project: Hosted) -> Iterator[Hosted]:
+    """The project, on a machine that stays; nothing is left running."""
+    yield project
+    for name in ("staging", "production"):
+        local.stop(terraform.folder(project.clone, name) / "run")
+
+
+def broken(project: Hosted, folder: Path) -> Release:
+    """Make a release whose bundle is whole and whose model does not answer as its bundle says it was tested."""
+    good = manifest.read_pin(project.clone / STAGING).release
+    assert good is not None
+    shutil.copytree(store.fetch(good.model.bundle_id, project.clone), folder)
+    smoke = json.loads((folder / bundle.SMOKE).read_text())
+    smoke["scores"] = [[1 - score for score in row] for row in smoke["scores"]]
+    (folder / bundle.SMOKE).write_text(json.dumps(smoke))
+    bundle.seal(folder)
+    model = msgspec.structs.replace(good.model, bundle_id=store.store(folder, project.clone))
+    made = msgspec.structs.replace(good, model=model)
+    return msgspec.structs.replace(made, id=manifest.identify(made.identity()))
+
+
+def test_a_push_deploys_also_what_an_apps_push_before_it_left_to_a_run_that_never_happened(project: Hosted) -> None:
+    api, clone = project.api, project.clone
+    api.tokens["app-token"] = Token("releases[bot]")
+    born = api.commit("main")
+    released = project.push(born, **APP)
+    assert released.jobs == {"release": "success"}, released.printed  # the App's push starts a deployment of its own
+    pushes = [login for _, path, login, _ in api.log if path.endswith("git-receive-pack")]
+    assert set(pushes) == {"releases[bot]"}
+    pinned = api.commit("main")
+    assert "Nothing to release" in project.push(born, **APP).printed
+
+    # GitHub has replaced the pending deployment of that push by the one of this, which is of production alone.
+    git(clone, "switch", "--quiet", "main")
+    values = clone / PRODUCTION.replace("pin.json", "terraform.tfvars")
+    values.write_text(values.read_text() + "# a wider note\n")
+    git(clone, "commit", "--quiet", "--all", "--message", "Change production")
+    git(clone, "push", "--quiet", str(api.origin), "HEAD:refs/heads/main")
+    deployed = project.push(pinned, "deploy.yml", **APP)
+
+    assert deployed.code == 0, deployed.printed
+    assert project.deployments() == [
+        ("deploy (staging)", "success", pinned),
+        ("deploy (production)", "success", api.commit("main")),
+        ("deploy (production)", "success", born),
+    ]
+    (promotion,) = api.pulls.values()
+    assert (promotion["head"], promotion["user"]) == ("pin/production", "releases[bot]")
+    again = project.push(pinned, "deploy.yml", **APP)
+    assert again.code == 0, again.printed
+    assert len(project.deployments()) == 3, "what stands is not deployed again"
+
+
+def test_a_release_that_fails_is_taken_back_and_its_rollback_is_a_pull_request(lasting: Hosted, tmp_path: Path) -> None:
+    api, clone = lasting.api, lasting.clone
+    assert lasting.push(api.commit("main"), lasting=True).code == 0
+    first = lasting.pinned(STAGING)
+    lasting.fetch()
+    before = api.commit("main")
+    bad = broken(lasting, tmp_path / "bundle")
+    manifest.write(clone / STAGING, Pin(release=bad))
+    git(clone, "commit", "--quiet", "--all", "--message", "Pin it by hand")
+    git(clone, "push", "--quiet", str(api.origin), "HEAD:refs/heads/main")
+
+    failed = lasting.push(before, "deploy.yml", lasting=True)
+
+    assert failed.jobs["deploy"] == "failure"
+    assert "runs again" in failed.printed
+    assert lasting.deployments()[-1] == ("deploy (staging)", "failure", api.commit("main"))
+    (rollback,) = [p for p in api.pulls.values() if p["head"] == "pin/staging"]
+    assert (rollback["user"], rollback["state"]) == ("github-actions[bot]", "open")
+    assert lasting.pinned(STAGING, "pin/staging") == first
+    port = local.read_state(terraform.folder(clone, "staging") / "run")["port"]
+    good = json.loads(api.git("show", f"pin/staging:{STAGING}"))["release"]["id"]
+    assert Caller(int(str(port))).version() == good
+
+    back = lasting.merge(rollback["number"], "deploy.yml", lasting=True)
+
+    assert back.code == 0, back.printed
+    assert lasting.deployments()[-1][1] == "success"
+    assert Caller(int(str(port))).version() == good
+
+
+def test_the_schedule_looks_at_what_runs(project: Hosted) -> None:
+    git(project.clone, "switch", "--quiet", "main")
+
+    looked = project.run("deploy.yml", "schedule", {"schedule": "17 5 * * *"})
+
+    assert looked.code == 0, looked.printed
+    assert looked.jobs == {"status": "success"}
+    assert "staging" in looked.printed
+    assert project.api.writes() == []
