@@ -1,6 +1,6 @@
 # The verbs of the template; `make` lists them. Everything they need goes to .venv and .cache, from the hashed locks.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down lock check test bench
+.PHONY: help demo demo-down lock check test bench bench-verdict bench-compare
 
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.cache/bin:$(PATH)
 export VIRTUAL_ENV := $(CURDIR)/.venv
@@ -10,7 +10,7 @@ PYTHON ?= python3
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
 help: ## Show the verbs
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
 
 demo: .venv/.ready-demo ## Play the whole loop on this machine: pull request, verdict, release, promotion, rollback
 	@python -m tools.demo play
@@ -33,6 +33,12 @@ test: .venv/.ready-dev ## Lint, types and all tests
 
 bench: .venv/.ready-dev ## Measure what the README claims
 	python -m tools.bench
+
+bench-verdict: .venv/.ready-dev ## Measure whether the verdicts are true: false alarms, coverage, power
+	PYTHONPATH="<<cookiecutter.project>>/src" python -m tools.verdicts
+
+bench-compare: .venv/.ready-dev ## Measure how fast and small judging is, against a loop over scikit-learn
+	PYTHONPATH="<<cookiecutter.project>>/src" python -m tools.speed
 
 .venv/.ready-%: requirements/%.txt
 	@test -x .venv/bin/uv || { $(PYTHON) -m venv .venv && .venv/bin/python -m pip install --quiet --disable-pip-version-check uv; }
