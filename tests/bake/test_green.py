@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mergeline.repo import git
+from tests.newcomer import GENERATED, Shell
 from tests.projects import small_project
 
 pytestmark = pytest.mark.slow
@@ -17,9 +18,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project in git, after `make setup`."""
     root = small_project(tmp_path_factory.mktemp("newcomer"))
     who = {f"GIT_{role}_{what}": "ada@example.test" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-    git(root, "init", "--quiet", "--initial-branch", "main")
-    git(root, "add", "--all")
-    git(root, "commit", "--quiet", "--message", "Generate from the template", env=who)
+    subprocess.run(["bash", "-c", GENERATED], cwd=root, env={**os.environ, **who}, check=True)
     make(root, "setup")
     return root
 
@@ -49,6 +48,17 @@ def test_training_ends_with_a_bundle_and_a_run_that_git_does_not_see(project: Pa
     assert (project / "mlflow.db").is_file()
     assert set(git(project, "status", "--porcelain").splitlines()) <= {"?? dvc.lock"}
     assert "passed" in make(project, "test")
+
+
+def test_a_project_that_predicts_a_number_is_as_green(tmp_path: Path) -> None:
+    shell = Shell(small_project(tmp_path, task="regression"), tmp_path / "home")
+    shell.type(GENERATED)
+
+    assert "Failed" not in shell.type("make check")
+    shell.type("make train")
+
+    assert set(shell.type("git status --porcelain").splitlines()) <= {"?? dvc.lock"}
+    assert "passed" in shell.type("make test")
 
 
 def test_setting_up_again_does_nothing(project: Path) -> None:

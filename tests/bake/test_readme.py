@@ -2,6 +2,10 @@
 
 import json
 import re
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -9,6 +13,9 @@ import typer.main
 
 from mergeline.cli import app
 from model.schema import Row
+from tests.newcomer import GENERATED, Shell, lines, section
+from tests.projects import small_project
+from tests.tools import need
 from tools.bake import TEMPLATE
 
 PROJECT = TEMPLATE / "<<cookiecutter.project>>"
@@ -65,3 +72,40 @@ def test_the_request_that_is_shown_holds_columns_of_the_schema() -> None:
 def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
     for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
         assert (page.parent / link).exists(), link
+
+
+@pytest.fixture
+def laptop(tmp_path: Path) -> Iterator[Shell]:
+    """A terminal in a small project on a branch that is one commit ahead of main, with Terraform and free ports."""
+    terraform = need("terraform")
+    root = small_project(tmp_path)
+    with ExitStack() as held:
+        for environment in ("staging", "production"):
+            free = held.enter_context(socket.create_server(("127.0.0.1", 0)))
+            values = root / "infra/environments" / environment / "terraform.tfvars"
+            values.write_text(re.sub(r"port = \d+", f"port = {free.getsockname()[1]}", values.read_text()))
+    shell = Shell(root, tmp_path / "home")
+    if shutil.which("terraform") is None:
+        (root / ".venv/bin/terraform").symlink_to(terraform)
+    shell.type(GENERATED)
+    yield shell
+    for environment in ("staging", "production"):
+        shell.type(f"model deploy {environment} --destroy")
+
+
+@pytest.mark.slow
+def test_a_release_is_promoted_and_rolled_back_by_the_lines_that_are_shown(laptop: Shell) -> None:
+    text = section("Release, promote, roll back")
+    for iterations in (30, 20):
+        laptop.type("git switch --quiet --force-create tail-wind")
+        laptop.type(f"sed -i 's/iterations: .*/iterations: {iterations}/' params.yaml")
+        laptop.type("git add --all ':!dvc.lock' && git commit --quiet --message 'Boost' --allow-empty")
+        said = "".join(laptop.type(line) for line in lines(text))
+    [back] = lines(text.split("second release on")[1])
+    assert "staging: version 2 of" in said
+    assert "production: version 2 of" in said
+
+    said = laptop.type(back)
+
+    assert "staging: version 2 of" in said
+    assert "production: version 1 of" in said

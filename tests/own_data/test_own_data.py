@@ -4,7 +4,6 @@ The example itself, word for word, is tests/bake/test_own_data.py.
 """
 
 import json
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import polars as pl
 import pytest
 from sklearn.datasets import load_diabetes
 
-from tests.bake.test_own_data import PAGES, SETTINGS, Shell, edit, follow_the_readme
+from tests.newcomer import GENERATED, PAGES, SETTINGS, Shell, changed, describe, tumours
 from tools.bake import bake
 
 pytestmark = pytest.mark.slow
@@ -30,17 +29,17 @@ WORDS = {
 
 def generated(folder: Path, task: str) -> Shell:
     """Give a project in git."""
-    shell = Shell(bake(folder, {"task": task}), folder / "bin")
-    shell.type("git init --quiet --initial-branch main && git add --all && git commit --quiet --message Generate")
+    shell = Shell(bake(folder, {"task": task}), folder / "home")
+    shell.type(GENERATED)
     return shell
 
 
-def refused(shell: Shell, line: str) -> tuple[int, str]:
-    """Run a line that fails; give its exit code and what it said on standard error."""
-    done = subprocess.run(
-        ["bash", "-c", line], cwd=shell.project, env=shell.env, capture_output=True, text=True, check=False
-    )
-    return done.returncode, done.stderr
+def with_tumours(folder: Path) -> Shell:
+    """Give a project that describes the README's tumours, and has them."""
+    shell = generated(folder, "classification")
+    tumours(shell.project / "data/files/tumours.csv")
+    describe(shell)
+    return shell
 
 
 def test_a_number_of_your_own_is_predicted_and_judged(tmp_path: Path) -> None:
@@ -55,15 +54,15 @@ def test_a_number_of_your_own_is_predicted_and_judged(tmp_path: Path) -> None:
             "progression": found["target"].to_numpy(),
         }
     ).write_csv(shell.project / "data/files/patients.csv")
-    edit(shell.project / "params.yaml", SETTINGS | {"by: time": "by: random"})
-    for name, page in PAGES.items():
-        for old, new in WORDS.items():
-            page = page.replace(old, new)
-        (shell.project / name).write_text(f'"""Mine."""\n\n{page}', encoding="utf-8")
-    shell.type("dvc repro && git add --all -- ':!dvc.lock' && git commit --quiet --message 'Predict progression'")
+    pages = dict(PAGES)
+    for old, new in WORDS.items():
+        pages = {name: page.replace(old, new) for name, page in pages.items()}
+    describe(shell, pages, SETTINGS | {"by: time": "by: random"})
+    shell.type("dvc repro && git add --all ':!dvc.lock' && git commit --quiet --message 'Predict progression'")
 
     shell.type("git switch --quiet --create sugar")
-    edit(shell.project / "src/model/features.py", {'("bmi", "pressure")': '("bmi", "pressure", "sugar")'})
+    features = shell.project / "src/model/features.py"
+    features.write_text(changed(features.read_text(), {'("bmi", "pressure")': '("bmi", "pressure", "sugar")'}))
     shell.type("git commit --quiet --all --message 'Look at the sugar' && dvc repro && model compare")
 
     report = json.loads((shell.project / "report/report.json").read_text())
@@ -73,11 +72,10 @@ def test_a_number_of_your_own_is_predicted_and_judged(tmp_path: Path) -> None:
 
 
 def test_data_in_dvc_without_a_remote_is_refused_in_one_line_and_taken_with_one(tmp_path: Path) -> None:
-    shell = generated(tmp_path, "classification")
-    follow_the_readme(shell)
+    shell = with_tumours(tmp_path)
     shell.type("dvc add --quiet data/files/tumours.csv && git add data")
 
-    code, said = refused(shell, "python -m mergeline.guard data")
+    code, said = shell.try_("python -m mergeline.guard data")
 
     assert (code, len(said.splitlines())) == (8, 1), said
     assert "data/files/tumours.csv.dvc" in said
@@ -99,12 +97,11 @@ def test_data_in_dvc_without_a_remote_is_refused_in_one_line_and_taken_with_one(
 def test_a_file_that_is_not_as_described_is_refused_with_the_code_of_data(
     tmp_path: Path, spoil: Callable[[str], str], says: str
 ) -> None:
-    shell = generated(tmp_path, "classification")
-    follow_the_readme(shell)
+    shell = with_tumours(tmp_path)
     rows = shell.project / "data/files/tumours.csv"
     rows.write_text(spoil(rows.read_text()))
 
-    code, said = refused(shell, "model ingest && model validate")
+    code, said = shell.try_("model ingest && model validate")
 
     assert code == 5, said
     assert says in said

@@ -166,7 +166,7 @@ def of_stage(root: Path) -> Params:
     if found.python != here:
         raise BadSettings(
             f"{PARAMS}: python is {found.python}, this is Python {here}",
-            "Run `make setup` under that version, or change `python` and retrain.",
+            f'`rm -rf .venv && make setup PYTHON=python{found.python}` sets up that one; or write `python: "{here}"` there.',
         )
     return found
 

@@ -49,7 +49,8 @@ def lock(root: Path) -> None:
     revision = f" {main}" if "restore" in undo else ""
     raise RepositoryTrouble(
         f"{LOCK} is changed on this branch, and only a release may: two branches that both commit it always conflict",
-        f"`{undo}{revision} {LOCK}` takes it out of the commit and keeps the file.",
+        f"`{undo}{revision} {LOCK}` takes it out of the commit and keeps the file; "
+        f"`git commit --all` puts it back in, so commit with `git add --all ':!{LOCK}' && git commit`.",
     )
 
 

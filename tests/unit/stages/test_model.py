@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from sklearn.metrics import log_loss, roc_auc_score
 
 from mergeline import bundle, frames
 from mergeline.errors import BadData, BadSettings, BrokenCode, Integrity, NotServable, RepositoryTrouble
@@ -123,6 +124,62 @@ def test_three_classes_are_measured_and_served(project: Project) -> None:
         "row_id", "row_hash", "bad", "good", "worst",
     ]  # fmt: skip
     assert result(project, "metrics")["metrics"]["accuracy"]["value"] > 0.3
+
+
+def test_the_explanation_names_the_rule_that_made_the_labels(project: Project) -> None:
+    project.rows(flights().with_columns(late=pl.col("departure_minute") > 900))
+
+    project.until("explain")
+
+    ranked = result(project, "explain/importance")["features"]
+    assert ranked[0]["feature"] == "departure_minute"
+    assert ranked[0]["rise"] > 10 * abs(ranked[1]["rise"])
+    rules = result(project, "explain/surrogate")["rules"]
+    name, _, edge = rules[0]["if"][0].partition(" <= ")
+    assert name == "departure_minute"
+    assert float(edge) == pytest.approx(900, abs=15)
+    assert rules[-1]["if"][0] == f"departure_minute > {edge}"
+    assert rules[0]["score"] < 0.3 < 0.7 < rules[-1]["score"]
+    assert sum(rule["share"] for rule in rules) == pytest.approx(1)
+    curve = result(project, "explain/dependence")["departure_minute"]
+    early = [score for point, score in zip(curve["points"], curve["scores"], strict=True) if point < 880]
+    late = [score for point, score in zip(curve["points"], curve["scores"], strict=True) if point > 920]
+    assert max(early) + 0.4 < min(late)
+    flat = result(project, "explain/dependence")["seats"]["scores"]
+    assert max(flat) - min(flat) < 0.05
+
+
+def test_each_slice_is_measured_on_its_own_rows(project: Project) -> None:
+    project.rows(flights(1500))
+
+    project.until("evaluate")
+
+    rows = pl.read_parquet(project.root / "data/held_out.parquet")
+    scored = rows.with_columns(pl.read_parquet(project.root / "results/predictions.parquet")["score"])
+    found = result(project, "metrics")["slices"]
+    assert {column: set(values) for column, values in found.items()} == {
+        "origin": {"EWR", "JFK", "LGA"},
+        "carrier": {"B6", "DL", "UA"},
+    }
+    for column, values in found.items():
+        for value, told in values.items():
+            part = scored.filter(pl.col(column) == value)
+            late, score = part["late"].to_numpy(), part["score"].to_numpy()
+            assert told["rows"] == len(part)
+            assert told["roc_auc"] == pytest.approx(roc_auc_score(late, score))
+            assert told["log_loss"] == pytest.approx(log_loss(late, score))
+            assert told["accuracy"] == pytest.approx(((score >= 0.5) == late).mean())
+
+
+def test_a_slice_of_one_class_has_no_auc_and_keeps_the_others(project: Project) -> None:
+    project.rows(flights().with_columns(late=(pl.col("origin") != "EWR") & pl.col("late")))
+
+    project.until("evaluate")
+
+    told = result(project, "metrics")["slices"]["origin"]
+    assert told["EWR"]["roc_auc"] is None
+    assert told["EWR"]["brier"] < 0.25
+    assert told["JFK"]["roc_auc"] > 0.3
 
 
 @pytest.mark.parametrize(

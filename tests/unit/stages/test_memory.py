@@ -1,0 +1,48 @@
+"""How much memory training takes: as much as docs/decisions.md says, measured stage by stage on all flights of a year."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tools.bake import bake
+
+from .conftest import ORDER
+
+
+@pytest.mark.slow
+def test_all_flights_of_a_year_fit_in_the_memory_that_the_docs_state(tmp_path: Path) -> None:
+    root = bake(tmp_path, {"task": "regression"})
+    params = root / "params.yaml"
+    params.write_text(params.read_text().replace('as_of: "2013-07-01"', "as_of: null"))
+    page = " ".join((root / "docs/decisions.md").read_text().split())
+    [(rows, columns, ceiling)] = re.findall(r"([\d,]+) rows of (\d+) columns need at most ([\d,]+) MB", page)
+
+    peaks = {stage: peak_mb(root, stage) for stage in ORDER}
+
+    raw = pl.scan_parquet(root / "data/raw.parquet").select(pl.len()).collect().item()
+    assert f"{raw:,}" == rows
+    assert str(len(pl.read_parquet_schema(root / "data/train.parquet"))) == columns
+    assert max(peaks.values()) < int(ceiling.replace(",", "")), peaks
+    told = json.loads((root / "results/cost.json").read_text())["peak_memory_mb"]
+    assert told == pytest.approx(peaks["train"], rel=0.2), "what a training says of itself"
+
+
+def peak_mb(root: Path, stage: str) -> int:
+    """Run a stage in a process of its own, and give the most memory that it held."""
+    run = subprocess.Popen(
+        [sys.executable, "-m", "mergeline.cli", stage],
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root / "src")},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    _, status, used = os.wait4(run.pid, 0)
+    run.returncode = os.waitstatus_to_exitcode(status)
+    assert run.returncode == 0, stage
+    return used.ru_maxrss // 1024
