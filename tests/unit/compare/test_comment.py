@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from mergeline.compare import comment, report
-from mergeline.compare.report import Change, Cost, Looks, Report
+from mergeline.compare.report import Change, Looks, Report
 from mergeline.errors import BadSettings, ForgeTrouble, GateFailed, Integrity, Usage
 from mergeline.forge import Comment
 from tests.unit.compare.conftest import make_report, metric_row
@@ -236,12 +236,13 @@ def test_a_report_that_cannot_be_read_does_not_forget_what_was_judged_before(roo
 
 def test_the_longest_comment_has_room_for_what_it_judged_before(root: Path, forge: FakeForge) -> None:
     forge.said = [Comment(number=7, body="\n".join(hidden(i) for i in range(200)))]
-    costs = [Cost(name="c" * 200, unit="u" * 200, base=1.0, candidate=1.0)] * 25
-    changes = [Change(name="x" * 200, base="y" * 200, candidate="z" * 200)] * 200
+    amps = "&" * 200
+    changes = [Change(name=amps, base=amps, candidate=amps)] * 30
 
-    post(root, make_report(cost=costs, params=changes, data=changes, columns=changes))
+    post(root, make_report(data=changes, notes=[amps] * 20))
 
     assert len(forge.body) < 65_536
+    assert "left out: too long" in forge.body
     assert hidden(1) in forge.body
 
 

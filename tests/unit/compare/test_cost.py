@@ -1,12 +1,16 @@
+import dataclasses
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import polars as pl
-import pytest
+from numpy.typing import NDArray
 
 from mergeline import bundle
 from mergeline.bundle import Bundle
+from mergeline.columns import Raw
 from mergeline.compare import cost
 from mergeline.compare.report import Cost
 from tests.unit.compare.conftest import write_bundle
@@ -75,13 +79,23 @@ def test_what_was_not_recorded_is_left_out(tmp_path: Path, rows: pl.DataFrame) -
     assert list(costs(base, candidate, rows)) == ["bundle", "latency of 1 row", "latency of 1,000 rows"]
 
 
-@pytest.mark.parametrize("count", [0, 3])
-def test_few_rows_are_repeated_and_none_have_no_latency(tmp_path: Path, rows: pl.DataFrame, count: int) -> None:
+def test_few_rows_are_repeated(tmp_path: Path, rows: pl.DataFrame) -> None:
+    model, asked = side(tmp_path / "a", 2.0, HERE)[1], []
+
+    def spying(raw: Raw) -> Mapping[str, NDArray[Any]]:
+        asked.append(len(raw["hour"]))
+        return model.features(raw)
+
+    spied = dataclasses.replace(model, features=spying)
+    cost.latencies((None, spied), rows[:3], 1000)
+
+    assert set(asked[1:]) == {1000}, "the first call only asks whether the model can read the rows"
+
+
+def test_without_rows_there_is_no_latency(tmp_path: Path, rows: pl.DataFrame) -> None:
     model = side(tmp_path / "a", 2.0, HERE)[1]
 
-    known = [time is not None for time in cost.latencies((model, model), rows[:count], 1000)]
-
-    assert known == [count > 0] * 2
+    assert cost.latencies((model, model), rows[:0], 1000) == (None, None)
 
 
 def test_the_slower_model_is_the_slower_one_within_half_a_second(tmp_path: Path, rows: pl.DataFrame) -> None:

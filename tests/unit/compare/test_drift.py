@@ -57,13 +57,18 @@ def test_a_difference_that_may_be_chance_is_not_named(tmp_path: Path) -> None:
 
 
 def test_ids_days_and_the_row_id_have_no_drift(tmp_path: Path) -> None:
-    ids = [f"r{i}" for i in range(60)]
+    ids, numbers = [f"r{i}" for i in range(60)], list(range(60))
     days = ["2013-06-01", "2013-06-02"] * 30
 
     found = moved(
         tmp_path,
-        {"id": ids, "ticket": ids, "day": days},
-        {name: [f"{v}!" for v in values] for name, values in {"id": ids, "ticket": ids, "day": days}.items()},
+        {"id": ids, "ticket": ids, "day": days, "number": numbers},
+        {
+            "id": [f"{i}!" for i in ids],
+            "ticket": [f"{i}!" for i in ids],
+            "day": ["2013-07-01", "2013-07-02"] * 30,
+            "number": [i + 60 for i in numbers],
+        },
     )
 
     assert found == []
