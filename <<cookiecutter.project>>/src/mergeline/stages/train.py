@@ -5,6 +5,7 @@ import pickle
 import platform
 import resource
 import sys
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
@@ -15,6 +16,7 @@ from .. import config, files, frames
 from ..config import Params
 from ..errors import BadData, BadSettings
 from ..progress import step
+from . import threshold
 from .schema import TRAIN, Schema, classes, schema, targets
 from .table import ESTIMATOR, Fitted, feature_frame
 
@@ -25,6 +27,9 @@ def run(root: Path) -> None:
     rows = frames.read(root / TRAIN)
     with step(f"Fit on {len(rows):,} rows"):
         model, seconds = fit(rows, known, params, params.seeds.train)
+    if params.threshold.rule == "best_f1":
+        with step(f"Choose the threshold on {threshold.FOLDS} folds"):
+            model = replace(model, threshold=threshold.best_f1(rows, known, params, model.classes, fit))
     cost = {
         "seconds": round(seconds, 3),
         "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / UNITS_PER_MB),
@@ -33,7 +38,8 @@ def run(root: Path) -> None:
         "features": model.pipeline.n_features_in_,
         "classes": dict(rows[known.label].cast(pl.String).value_counts(sort=True).iter_rows()) if model.classes else {},
     }
-    files.write(root / ESTIMATOR, pickle.dumps({"pipeline": model.pipeline, "classes": model.classes}, protocol=5))
+    kept = {"pipeline": model.pipeline, "classes": model.classes, "threshold": model.threshold}
+    files.write(root / ESTIMATOR, pickle.dumps(kept, protocol=5))
     seen = pl.DataFrame([rows[known.row_id].cast(pl.String).alias("row_id"), frames.hashes(rows)])
     frames.write(root / "results/trained_on.parquet", seen)
     files.write_json(root / "results/cost.json", cost)
