@@ -60,9 +60,9 @@ class Split(_Strict, frozen=True, kw_only=True):
 
 
 class Threshold(_Strict, frozen=True, kw_only=True):
-    """The score from which a row is called positive."""
+    """The score from which a row is called positive: `value`, or the one with the best F1 on folds of training rows."""
 
-    rule: Literal["fixed"] = "fixed"
+    rule: Literal["fixed", "best_f1"] = "fixed"
     value: Share = 0.5
 
 

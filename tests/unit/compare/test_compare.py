@@ -117,6 +117,29 @@ def test_a_line_in_features_gives_another_bundle_and_the_base_is_restored_withou
     assert project.git("status", "--porcelain") in ("", "M dvc.lock", " M dvc.lock")
 
 
+def test_what_is_sensitive_is_judged_as_such_and_shown_nowhere_else(project: Project) -> None:
+    project.edit("src/model/schema.py", "SENSITIVE: tuple[str, ...] = ()", 'SENSITIVE = ("origin", "flight_id")')
+    project.edit("params.yaml", "rule: fixed", "rule: best_f1")
+    project.git("switch", "--quiet", "--create", "weather")
+    project.use_weather()
+    project.commit("Use the weather")
+
+    report = project.compare("--base", "main")
+
+    slices = report["slices"]
+    assert not [name for name in slices["too_small"] if name.startswith("origin")]
+    assert slices["tested"] + slices["small"] > 0
+    assert {row["column"] for row in report["fairness"]["rows"]} == {"origin"}
+    assert report["flips"]["rows"] == report["judged"]["rows"]
+    assert all(row["row"].startswith("row ") for row in report["flips"]["moved"])
+    matrices = [report["calibration"][side] for side in ("base", "candidate")]
+    assert [sum(map(sum, matrix["counts"])) for matrix in matrices] == [report["judged"]["rows"]] * 2
+    assert matrices[0]["threshold"] == 0.5 != matrices[1]["threshold"]
+    text = (project.root / "report/report.md").read_text()
+    assert "Expected calibration error" in text
+    assert "`origin` = `JFK`" in text
+
+
 def test_a_base_without_lock_and_objects_is_trained_by_its_own_code(project: Project) -> None:
     first = identify(project.root / "bundle")
     project.git("rm", "--quiet", "dvc.lock")

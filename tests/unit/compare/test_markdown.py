@@ -9,12 +9,18 @@ from markdown_it import MarkdownIt
 from mergeline.compare import markdown, words
 from mergeline.compare.markdown import forest
 from mergeline.compare.report import (
+    Calibration,
     Change,
+    Confusion,
     Cost,
     DataChecks,
     DriftRow,
+    Fairness,
+    FairnessRow,
+    Flips,
     GateRow,
     Looks,
+    Moved,
     Report,
     RowCounts,
     SliceRow,
@@ -151,7 +157,35 @@ def poisoned() -> Report:
         name=EVIL,
         reason=EVIL,
         metrics=[row, metric_row("f1", difference=None, reason=EVIL)],
-        slices=Slices(metric=EVIL, moved=[moved], tested=3),
+        slices=Slices(metric=EVIL, moved=[moved], tested=3, small=1, too_small=[EVIL], discovered=[moved]),
+        fairness=Fairness(
+            rows=[
+                FairnessRow(
+                    column=EVIL,
+                    value=value,
+                    measure=EVIL,
+                    rows=9,
+                    between=between,
+                    base=None,
+                    candidate=0.1,
+                    difference=difference,
+                    reason=EVIL,
+                )
+                for value, between in ((EVIL, None), (None, (EVIL, EVIL)))
+                for difference in (None, row.difference)
+            ],
+            tested=2,
+            too_small=[EVIL],
+        ),
+        flips=Flips(
+            rows=9, right_to_wrong=1, wrong_to_right=1, moved=[Moved(row=EVIL, label=EVIL, base=0.1, candidate=0.2)]
+        ),
+        calibration=Calibration(
+            base_error=0.1,
+            candidate_error=0.1,
+            base=Confusion(classes=[EVIL] * 2, threshold=0.5, counts=[[1, 2], [3, 4]]),
+            candidate=Confusion(classes=[EVIL] * 2, threshold=None, counts=[[1, 2], [3, 4]]),
+        ),
         params=[Change(name=EVIL, base=EVIL, candidate=EVIL)],
         data=[Change(name="rows", base=EVIL, candidate=EVIL), Change(name=EVIL, base=EVIL, candidate=None)],
         columns=[Change(name=EVIL, base=EVIL, candidate=None)],
@@ -192,7 +226,15 @@ def test_no_address_is_left_that_would_become_a_link() -> None:
 def test_every_row_of_a_poisoned_table_has_all_its_cells() -> None:
     text = markdown.render(poisoned())
 
-    for table in ("| metric", "| slice", "| column", "| | base | candidate | |"):
+    for table in (
+        "| metric",
+        "| slice",
+        "| column",
+        "| | base | candidate | |",
+        "| | measure",
+        "| row whose",
+        "| base, threshold",
+    ):
         lines = text[text.index(table) :].split("\n\n")[0].splitlines()
         widths = {len(line.replace("\\|", "").split("|")) for line in lines}
         assert len(widths) == 1

@@ -17,14 +17,19 @@ from ..bundle import Bundle
 from ..config import Gates, Params
 from ..errors import BadData, GateFailed, MergelineError, your_code
 from ..forge import event
+from ..metrics import Metric
 from ..progress import step
 from . import base as bases
 from . import (
+    calibration,
     checks,
     cost,
     curves,
     data_diff,
+    discovered,
     drift,
+    fairness,
+    flips,
     folds,
     gates,
     importance,
@@ -37,8 +42,8 @@ from . import (
     slices,
 )
 from .base import Base
-from .judge import Names
-from .report import Change, Report, Side
+from .judge import Names, Scored
+from .report import Change, Report, Side, Slices
 
 HELD_OUT = "data/held_out.parquet"
 TRAINED_ON = "results/trained_on.parquet"
@@ -144,7 +149,10 @@ def build(
         base=Side(commit=other.commit, bundle=theirs.id if theirs else None, stages=other.ran) if other else None,
         judged=scored.judged,
         metrics=rows,
-        slices=slices.run(scored, names.slices, primary, rules.metrics[rules.primary].matters, level),
+        slices=_slices(scored, candidate, names, primary, rules.metrics[rules.primary].matters, level),
+        fairness=fairness.run(scored, names.sensitive, level),
+        flips=flips.run(scored, names),
+        calibration=calibration.run(scored, candidate.signature.classes),
         noise=scored.anew.source,
         refits=scored.anew.count,
         folds=folds.run(other.root, root, (theirs, candidate), names, unit, rules, level) if other and theirs else None,
@@ -182,13 +190,24 @@ def _anew(root: Path, model: Bundle) -> list[Bundle]:
     return [bundle.with_model(model, found) for found in refits.models(root)]
 
 
+def _slices(scored: Scored, candidate: Bundle, names: Names, metric: Metric, matters: float, level: float) -> Slices:
+    """Judge the slices that schema.py names, but for sensitive columns (`fairness` has those), and search for more."""
+    named = tuple(column for column in names.slices if column not in names.sensitive)
+    kinds = {column.name: column.kind for column in candidate.signature.columns}
+    found, searched = discovered.run(scored, kinds, names, metric, matters, level)
+    return msgspec.structs.replace(
+        slices.run(scored, named, metric, matters, level), discovered=found, searched=searched
+    )
+
+
 def schema_names() -> Names:
     """Give the names of src/model/schema.py. Raises BrokenCode, or BadData when one is not there."""
     with your_code("schema.py"):
         from model import schema
 
     try:
-        return Names(schema.LABEL, schema.ROW_ID, schema.TIME, tuple(schema.SLICES))
+        sensitive = tuple(getattr(schema, "SENSITIVE", ()))
+        return Names(schema.LABEL, schema.ROW_ID, schema.TIME, tuple(schema.SLICES), sensitive)
     except AttributeError as error:
         raise BadData(f"src/model/schema.py: {error}", "Add it; the README has the list.") from error
 

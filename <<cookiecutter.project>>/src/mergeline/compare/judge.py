@@ -30,6 +30,7 @@ class Names:
     row_id: str
     time: str | None
     slices: tuple[str, ...]
+    sensitive: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ FEWEST_GROUPS, FEW_GROUPS = 10, 30
 Word = Literal["better", "worse", "same", "cannot tell"]
 Noise = Literal["of both", "of the base", "not measured"]
 """Whose training was repeated to see its noise."""
+Control = Literal["Benjamini-Hochberg", "Benjamini-Yekutieli"]
 
 
 class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -128,8 +129,9 @@ class SliceRow(_Record, frozen=True, kw_only=True):
 class Slices(_Record, frozen=True, kw_only=True):
     """Slices that moved, and how many were looked at; `small` ones have too few rows or groups to be tested.
 
-    `discovered` were found on half of the groups and tested on the other half; `control` names how the rate of false
-    discoveries is held over those that were tested.
+    `too_small` names some of these. `control` is how the rate of false discoveries is held over the tested ones.
+    `discovered` were found on half of the groups, where the search gave `searched` that do not overlap, and tested on
+    the other half (Benjamini-Hochberg); their `column` names all columns of the rule in `value`.
     """
 
     metric: str
@@ -139,16 +141,20 @@ class Slices(_Record, frozen=True, kw_only=True):
     too_small: list[str] = []
     discovered: list[SliceRow] = []
     searched: int = 0
-    control: Literal["Benjamini-Hochberg", "Benjamini-Yekutieli"] = "Benjamini-Hochberg"
+    control: Control = "Benjamini-Hochberg"
 
 
 class FairnessRow(_Record, frozen=True, kw_only=True):
-    """One measure of the rows with one value of a sensitive column, or (`value` null) its gap between two values."""
+    """One measure of the rows with one value of a sensitive column, or (`value` null) its gap between two values.
+
+    A gap is each model's largest less its smallest value; `between` names the candidate's two.
+    """
 
     column: str
     value: str | None
     measure: str
     rows: int
+    between: tuple[str, str] | None = None
     base: float | None
     candidate: float | None
     difference: Difference | None
@@ -158,7 +164,10 @@ class FairnessRow(_Record, frozen=True, kw_only=True):
 
 
 class Fairness(_Record, frozen=True, kw_only=True):
-    """What the models do to the values of sensitive columns; gaps first."""
+    """What the models do to the values of sensitive columns; gaps first. `tested` differences are one family.
+
+    `too_small` names some of the values with too few rows or groups.
+    """
 
     rows: list[FairnessRow] = []
     tested: int = 0
@@ -166,16 +175,23 @@ class Fairness(_Record, frozen=True, kw_only=True):
 
 
 class Moved(_Record, frozen=True, kw_only=True):
-    """A row whose score moved most; `row` is its id, or a number where the row id is sensitive."""
+    """A row whose score moved most; `row` is its id, or its place among the judged rows where the id is sensitive.
+
+    With more than two classes the scores are those of the row's own class. `label` is null where it is sensitive.
+    """
 
     row: str
-    label: str
+    label: str | None
     base: float
     candidate: float
 
 
 class Flips(_Record, frozen=True, kw_only=True):
-    """Rows that are called otherwise than before (regression: whose error moved by what matters)."""
+    """How many of `rows` are called otherwise than before; `other` are wrong in another way.
+
+    Regression: right to wrong are rows whose absolute error grew by more than a tenth of the labels' standard
+    deviation, wrong to right those where it shrank by as much.
+    """
 
     rows: int
     right_to_wrong: int
@@ -185,7 +201,7 @@ class Flips(_Record, frozen=True, kw_only=True):
 
 
 class Confusion(_Record, frozen=True, kw_only=True):
-    """Counts at the operating threshold: `counts[i][j]` rows of class i are called class j."""
+    """Counts at the operating threshold (null with more than two classes): `counts[i][j]` rows of class i are called j."""
 
     classes: list[str]
     threshold: float | None
@@ -193,7 +209,7 @@ class Confusion(_Record, frozen=True, kw_only=True):
 
 
 class Calibration(_Record, frozen=True, kw_only=True):
-    """The expected calibration error of both models and what they call rows."""
+    """The expected calibration error of both models and what they call rows; no matrix where there are many classes."""
 
     base_error: float | None
     candidate_error: float | None
@@ -247,17 +263,6 @@ class Cost(_Record, frozen=True, kw_only=True):
     base: float | None
     candidate: float | None
     comparable: bool = True
-
-
-class Attribution(_Record, frozen=True, kw_only=True):
-    """How much of the primary metric's difference came from data, from code, and from both together."""
-
-    metric: str
-    total: Difference | None = None
-    data: Difference | None = None
-    code: Difference | None = None
-    both: Difference | None = None
-    reason: str | None = None
 
 
 class Looks(_Record, frozen=True, kw_only=True):
@@ -333,7 +338,6 @@ class Report(_Record, frozen=True, kw_only=True):
     drift: list[DriftRow] = []
     checks: DataChecks = DataChecks()
     cost: list[Cost] = []
-    attribution: Attribution | None = None
     looks: Looks | None = None
     params: list[Change] = []
     data: list[Change] = []

@@ -1,73 +1,131 @@
 """Slices whose primary metric moved, with the rate of false discoveries held over all slices that were tested."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from scipy import stats
 
-from .. import metrics, statistics
+from .. import metrics
 from ..columns import MISSING
 from ..errors import DegenerateRows
 from ..statistics import Estimate
 from .judge import Scored, describe, difference
-from .report import FEWEST_GROUPS, SliceRow, Slices
+from .report import FEWEST_GROUPS, Control, SliceRow, Slices
 
 FEWEST_ROWS_OF_A_CLASS = 20
 LARGEST_VALUES = 100
 FALSE_DISCOVERIES = 0.05
+NAMED = 20
+"""How many slices that are too small are named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """One slice: base, candidate and their difference on `rows`, shape (n,), true inside the slice."""
+
+    column: str
+    value: str
+    rows: NDArray[np.bool_]
+    base: float
+    candidate: float
+    found: Estimate
 
 
 def run(scored: Scored, columns: tuple[str, ...], metric: metrics.Metric, matters: float, level: float) -> Slices:
     """Test every value of every slice column that has enough rows and groups.
 
-    A slice has moved when its probability, adjusted by Benjamini & Hochberg (1995) over all tested slices, is at
-    most 5% and it moved by at least `matters`. A column with more than 100 values is judged on its 100 largest.
+    A slice has moved when its probability, adjusted over all tested slices (see `control`), is at most 5% and it moved
+    by at least `matters`. A column with more than 100 values is judged on its 100 largest. A metric that the project
+    wrote is not judged by slice: it would take a bootstrap for each.
     """
-    if scored.base is None:
+    if scored.base is None or metric.own:
         return Slices(metric=metric.name)
-    tested: list[tuple[str, str, NDArray[np.bool_], float, float, Estimate]] = []
-    small = 0
+    tested: list[Tested] = []
+    small: list[str] = []
     for column in columns:
-        values = scored.rows[column].cast(pl.String).fill_null(MISSING)
-        sizes = values.value_counts().sort(["count", values.name], descending=[True, False])
-        small += max(0, len(sizes) - LARGEST_VALUES)
-        for value in sizes[values.name].head(LARGEST_VALUES).to_list():
-            rows = (values == value).to_numpy()
-            groups = statistics.codes(scored.groups[rows])
-            if groups.max() + 1 < FEWEST_GROUPS or _fewest(scored, rows) < FEWEST_ROWS_OF_A_CLASS:
-                small += 1
-                continue
-            try:
-                base, candidate, found = difference(metric.name, scored, rows)
-            except DegenerateRows:
-                small += 1
-                continue
-            tested.append((column, value, rows, base, candidate, found))
-    if not tested:
-        return Slices(metric=metric.name, small=small)
-    adjusted = stats.false_discovery_control([found.p_value() for *_, found in tested])
-    moved = [
+        for value, rows in values(scored, column):
+            found = judged(scored, column, value, rows, metric) if rows is not None else None
+            if found:
+                tested.append(found)
+            else:
+                small.append(f"{column} = {value}")
+    how = control(tested)
+    return Slices(
+        metric=metric.name,
+        moved=moved(tested, how, metric, matters, level),
+        tested=len(tested),
+        small=len(small),
+        too_small=small[:NAMED],
+        control=how,
+    )
+
+
+def values(scored: Scored, column: str) -> list[tuple[str, NDArray[np.bool_] | None]]:
+    """Give a column's values, the most frequent first, with their rows; None for the rows of the 101st and on."""
+    found = scored.rows[column].cast(pl.String).fill_null(MISSING)
+    sizes = found.value_counts().sort(["count", column], descending=[True, False])[column].to_list()
+    return [(value, (found == value).to_numpy() if i < LARGEST_VALUES else None) for i, value in enumerate(sizes)]
+
+
+def large_enough(scored: Scored, rows: NDArray[np.bool_]) -> bool:
+    """Say whether rows hold 10 groups and 20 rows of each class that is held out (regression: 20 rows)."""
+    if len(np.unique(scored.groups[rows])) < FEWEST_GROUPS:
+        return False
+    if scored.labels.dtype != np.int64:
+        return int(rows.sum()) >= FEWEST_ROWS_OF_A_CLASS
+    inside = scored.labels[rows]
+    return all((inside == code).sum() >= FEWEST_ROWS_OF_A_CLASS for code in np.unique(scored.labels))
+
+
+def judged(scored: Scored, column: str, value: str, rows: NDArray[np.bool_], metric: metrics.Metric) -> Tested | None:
+    """Judge one slice; None where it is too small."""
+    if not large_enough(scored, rows):
+        return None
+    try:
+        return Tested(column, value, rows, *difference(metric.name, scored, rows))
+    except DegenerateRows:
+        return None
+
+
+def control(tested: Sequence[Tested]) -> Control:
+    """Say how the rate of false discoveries is held.
+
+    By Benjamini & Yekutieli (2001) where slices of several columns share rows and not all differences have one sign, so
+    that the tests may depend on each other in any way; else by Benjamini & Hochberg (1995).
+    """
+    signs = {found.found.value > 0 for found in tested if found.found.value}
+    several = len({found.column for found in tested}) > 1
+    return "Benjamini-Yekutieli" if several and len(signs) > 1 else "Benjamini-Hochberg"
+
+
+def adjusted(found: Sequence[Estimate], how: Control = "Benjamini-Hochberg") -> NDArray[np.float64]:
+    """Give the probabilities, shape (k,), adjusted for the rate of false discoveries among all k."""
+    if not found:
+        return np.empty(0)
+    chances = [estimate.p_value() for estimate in found]
+    return np.asarray(stats.false_discovery_control(chances, method="by" if how == "Benjamini-Yekutieli" else "bh"))
+
+
+def moved(
+    tested: Sequence[Tested], how: Control, metric: metrics.Metric, matters: float, level: float
+) -> list[SliceRow]:
+    """Give the slices that moved, the worst first."""
+    rows = [
         SliceRow(
-            column=column,
-            value=value,
-            rows=int(rows.sum()),
-            groups=found.groups,
-            base=base,
-            candidate=candidate,
-            difference=describe(found, level),
+            column=one.column,
+            value=one.value,
+            rows=int(one.rows.sum()),
+            groups=one.found.groups,
+            base=one.base,
+            candidate=one.candidate,
+            difference=describe(one.found, level),
             q=float(q),
-            word="better" if metric.gain(found.value) > 0 else "worse",
+            word="better" if metric.gain(one.found.value) > 0 else "worse",
         )
-        for (column, value, rows, base, candidate, found), q in zip(tested, adjusted, strict=True)
-        if q <= FALSE_DISCOVERIES and abs(found.value) >= matters
+        for one, q in zip(tested, adjusted([one.found for one in tested], how), strict=True)
+        if q <= FALSE_DISCOVERIES and abs(one.found.value) >= matters
     ]
-    moved.sort(key=lambda row: (row.word == "better", -abs(row.difference.value)))
-    return Slices(metric=metric.name, moved=moved, tested=len(tested), small=small)
-
-
-def _fewest(scored: Scored, rows: NDArray[np.bool_]) -> int:
-    """Give the number of rows in the rarest class, or of all rows for regression."""
-    labels = scored.labels[rows]
-    if labels.dtype != np.int64:
-        return len(labels)
-    return int(np.unique(labels, return_counts=True)[1].min()) if len(np.unique(labels)) > 1 else 0
+    return sorted(rows, key=lambda row: (row.word == "better", -abs(row.difference.value)))

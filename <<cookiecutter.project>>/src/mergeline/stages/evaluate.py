@@ -25,12 +25,14 @@ def run(root: Path) -> None:
     scores = model.scores(feature_frame(rows, known))
     judged = scores if len(model.classes) > 2 else scores[:, -1]
 
-    name, group = groups.codes(rows, known, params)
+    name, of_rows = groups.names(rows, known, params)
+    group, threshold = statistics.codes(of_rows), model.operating(params)
     found: dict[str, Any] = {
         "metrics": {
-            metric: _measured(metric, labels, judged, group, params) for metric in metrics.of_task(params.task)
+            metric: _measured(metric, labels, judged, group, params, threshold)
+            for metric in metrics.of_task(params.task)
         },
-        "slices": {column: _slices(text(rows, column), labels, judged, params) for column in known.slices},
+        "slices": {column: _slices(text(rows, column), labels, judged, params, threshold) for column in known.slices},
         "rows": len(rows),
         "groups": int(group.max()) + 1,
         "group": name,
@@ -57,18 +59,25 @@ def predictions(rows: pl.DataFrame, known: Schema, scores: NDArray[np.float64], 
     return pl.DataFrame([rows[known.row_id].cast(pl.String).alias("row_id"), frames.hashes(rows), *columns])
 
 
-def _value(name: str, labels: NDArray[Any], scores: NDArray[np.float64], params: Params) -> statistics.Influence:
+def _value(
+    name: str, labels: NDArray[Any], scores: NDArray[np.float64], params: Params, threshold: float
+) -> statistics.Influence:
     if params.task == "classification" and (unseen := int((labels < 0).sum())):
         raise DegenerateRows(f"{unseen} held-out rows have a label that no training row had")
-    return metrics.measure(name, labels, scores, params.threshold.value)
+    return metrics.measure(name, labels, scores, threshold)
 
 
 def _measured(
-    name: str, labels: NDArray[Any], scores: NDArray[np.float64], group: NDArray[np.int64], params: Params
+    name: str,
+    labels: NDArray[Any],
+    scores: NDArray[np.float64],
+    group: NDArray[np.int64],
+    params: Params,
+    threshold: float,
 ) -> dict[str, Any]:
     found: dict[str, Any] = {"value": None, "interval": None, "reason": None}
     try:
-        influence = _value(name, labels, scores, params)
+        influence = _value(name, labels, scores, params, threshold)
         found["value"] = influence.value
         found["interval"] = statistics.estimate(influence, group).interval(params.compare.level)
     except DegenerateRows as error:
@@ -77,7 +86,7 @@ def _measured(
 
 
 def _slices(
-    values: pl.Series, labels: NDArray[Any], scores: NDArray[np.float64], params: Params
+    values: pl.Series, labels: NDArray[Any], scores: NDArray[np.float64], params: Params, threshold: float
 ) -> dict[str, dict[str, float | None]]:
     sizes = values.value_counts().sort(["count", values.name], descending=[True, False]).head(LARGEST_SLICES)
     found: dict[str, dict[str, float | None]] = {}
@@ -86,7 +95,7 @@ def _slices(
         found[value] = {"rows": int(rows.sum())}
         for name in metrics.of_task(params.task):
             try:
-                found[value][name] = _value(name, labels[rows], scores[rows], params).value
+                found[value][name] = _value(name, labels[rows], scores[rows], params, threshold).value
             except DegenerateRows:
                 found[value][name] = None
     return found

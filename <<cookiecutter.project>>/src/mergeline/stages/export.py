@@ -68,7 +68,7 @@ def signature(root: Path, params: Params, known: Schema, model: Fitted) -> Signa
         numeric=list(yours.NUMERIC),
         categorical=list(yours.CATEGORICAL),
         classes=model.classes,
-        threshold=params.threshold.value,
+        threshold=model.operating(params),
     )
 
 

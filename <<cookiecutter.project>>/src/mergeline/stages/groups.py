@@ -1,10 +1,8 @@
 """The unit of independence: which rows belong together."""
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from .. import frames, statistics
+from .. import frames
 from ..config import Params
 from ..errors import BadSettings
 from .schema import Schema, text
@@ -24,9 +22,3 @@ def names(rows: pl.DataFrame, known: Schema, params: Params) -> tuple[str | None
     if known.time is not None:
         return "day", frames.days(rows[known.time]).fill_null("").to_list()
     return None, text(rows, known.row_id).to_list()
-
-
-def codes(rows: pl.DataFrame, known: Schema, params: Params) -> tuple[str | None, NDArray[np.int64]]:
-    """Give the unit and each row's group as a 0-based code without gaps, shape (n,). Raises BadSettings."""
-    name, values = names(rows, known, params)
-    return name, statistics.codes(values)

@@ -60,7 +60,7 @@ def scale(scores: NDArray[np.float64], model: Fitted) -> NDArray[np.float64]:
 def _called(scores: NDArray[np.float64], params: Params, model: Fitted) -> NDArray[Any]:
     if not model.classes:
         return np.zeros(len(scores))
-    return scores[:, 1] >= params.threshold.value if scores.shape[1] == 2 else scores.argmax(axis=1)
+    return scores[:, 1] >= model.operating(params) if scores.shape[1] == 2 else scores.argmax(axis=1)
 
 
 def _independent(served: Bundle, model: Fitted, raw: Raw, rows: pl.DataFrame, known: Schema, params: Params) -> None:

@@ -43,7 +43,8 @@ def schema() -> Schema:
             if not hasattr(yours, name):
                 raise BadData(f"src/model/schema.py defines no {name}", "Add it; the README has the list.")
         dtypes = {name: column.dtype.type for name, column in yours.Row.to_schema().columns.items()}
-    for name in filter(None, (yours.LABEL, yours.ROW_ID, yours.TIME, *yours.SLICES)):
+    sensitive = getattr(yours, "SENSITIVE", ())
+    for name in filter(None, (yours.LABEL, yours.ROW_ID, yours.TIME, *yours.SLICES, *sensitive)):
         if name not in dtypes:
             raise BadData(f"src/model/schema.py names {name}, but Row has no such column", "Declare it in Row.")
     return Schema(yours.Row, dtypes, yours.LABEL, yours.ROW_ID, yours.TIME, tuple(yours.SLICES))

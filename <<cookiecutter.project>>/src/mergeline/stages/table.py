@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..bundle import matrices
 from ..columns import Raw
+from ..config import Params
 from ..errors import RepositoryTrouble, your_code
 from ..frames import raw
 from .schema import Schema
@@ -40,10 +41,18 @@ def feature_frame(frame: pl.DataFrame, known: Schema) -> pl.DataFrame:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """The fitted pipeline, and the classes in the order of its probabilities (empty for regression)."""
+    """The fitted pipeline, and the classes in the order of its probabilities (empty for regression).
+
+    `threshold` is what training chose; None where params.yaml has a fixed one.
+    """
 
     pipeline: Any
     classes: list[str]
+    threshold: float | None = None
+
+    def operating(self, params: Params) -> float:
+        """Give the probability of the second class from which a row is called so."""
+        return params.threshold.value if self.threshold is None else self.threshold
 
     def scores(self, made: pl.DataFrame) -> NDArray[np.float64]:
         """Give shape (n, classes) probabilities, or (n, 1) values, of a frame of features."""
@@ -55,7 +64,7 @@ def fitted(root: Path) -> Fitted:
     """Load results/estimator.pkl, which this repository's own training wrote. Raises RepositoryTrouble."""
     try:
         found = pickle.loads((root / ESTIMATOR).read_bytes())  # noqa: S301  our own file, checked by DVC's hash
-        return Fitted(found["pipeline"], found["classes"])
+        return Fitted(found["pipeline"], found["classes"], found["threshold"])
     except Exception as error:  # a damaged pickle raises whatever its bytes happen to ask for
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise RepositoryTrouble(f"{ESTIMATOR} cannot be read: {reason:.200}", "Run `dvc repro train`.") from error

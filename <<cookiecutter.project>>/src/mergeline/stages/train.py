@@ -5,12 +5,14 @@ import pickle
 import platform
 import resource
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 
 from .. import config, files, frames
 from ..progress import step
+from . import threshold
 from .fit import fit
 from .schema import TRAIN, schema
 from .table import ESTIMATOR
@@ -22,6 +24,9 @@ def run(root: Path) -> None:
     rows = frames.read(root / TRAIN, known.dtypes)
     with step(f"Fit on {len(rows):,} rows"):
         model, seconds = fit(rows, known, params, params.seeds.train)
+    if params.threshold.rule == "best_f1":
+        with step(f"Choose the threshold on {threshold.FOLDS} folds"):
+            model = replace(model, threshold=threshold.best_f1(rows, known, params, model.classes, fit))
     cost = {
         "seconds": round(seconds, 3),
         "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / UNITS_PER_MB),
@@ -30,7 +35,8 @@ def run(root: Path) -> None:
         "features": model.pipeline.n_features_in_,
         "classes": dict(rows[known.label].cast(pl.String).value_counts(sort=True).iter_rows()) if model.classes else {},
     }
-    files.write(root / ESTIMATOR, pickle.dumps({"pipeline": model.pipeline, "classes": model.classes}, protocol=5))
+    kept = {"pipeline": model.pipeline, "classes": model.classes, "threshold": model.threshold}
+    files.write(root / ESTIMATOR, pickle.dumps(kept, protocol=5))
     seen = pl.DataFrame([rows[known.row_id].cast(pl.String).alias("row_id"), frames.hashes(rows)])
     frames.write(root / "results/trained_on.parquet", seen)
     files.write_json(root / "results/cost.json", cost)
