@@ -136,7 +136,7 @@ def build(
     reason = scored.reason
     rows = judge.table(scored, suited, rules, level)
     primary = suited[rules.primary]
-    whole, columns = data_diff.run(other.root, root, names.label) if other and theirs else ([], [])
+    whole, columns = data_diff.run(other.root, root, names.label, names.sensitive) if other and theirs else ([], [])
     changed = repo.changed(root, other.commit) if other else []
     return Report(
         name=candidate.signature.name,

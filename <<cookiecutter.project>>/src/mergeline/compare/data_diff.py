@@ -1,5 +1,6 @@
 """What differs between the raw rows of base and candidate, from their profiles and hashes: never from base's rows."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ SHIFT = 0.02
 """A share of rows (missing, one class of the label) that moved by less is not listed."""
 
 
-def run(base: Path, candidate: Path, label: str) -> tuple[list[Change], list[Change]]:
-    """Compare two checkouts' dvc.lock and result files.
+def run(base: Path, candidate: Path, label: str, hidden: Sequence[str] = ()) -> tuple[list[Change], list[Change]]:
+    """Compare two checkouts' dvc.lock and result files; values of `hidden` columns are not shown.
 
     Returns:
         What is said of the rows as a whole, and of single columns. Both empty when the raw rows are the same.
@@ -30,7 +31,7 @@ def run(base: Path, candidate: Path, label: str) -> tuple[list[Change], list[Cha
         Change(name="label", base=_balance(theirs, label), candidate=_balance(ours, label)),
         Change(name="hash of the raw rows", base=_short(hashes["base"]), candidate=_short(hashes["candidate"])),
     ]
-    return [change for change in whole if change.base != change.candidate], _columns(theirs, ours)
+    return [change for change in whole if change.base != change.candidate], _columns(theirs, ours, hidden)
 
 
 def raw_hash(root: Path) -> str | None:
@@ -49,7 +50,7 @@ def profile(root: Path) -> dict[str, Any]:
     return _json(root / "results/profile.json")
 
 
-def _columns(theirs: dict[str, Any], ours: dict[str, Any]) -> list[Change]:
+def _columns(theirs: dict[str, Any], ours: dict[str, Any], hidden: Sequence[str]) -> list[Change]:
     before, after = theirs.get("columns", {}), ours.get("columns", {})
     found = [
         *(
@@ -73,7 +74,7 @@ def _columns(theirs: dict[str, Any], ours: dict[str, Any]) -> list[Change]:
         shares = [side["missing"] / max(1, whole["rows"]) for side, whole in ((old, theirs), (new, ours))]
         if abs(shares[1] - shares[0]) >= SHIFT:
             found.append(Change(name=f"{name}: missing", base=f"{shares[0]:.1%}", candidate=f"{shares[1]:.1%}"))
-        if not old.get("other") and not new.get("other"):
+        if name not in hidden and not old.get("other") and not new.get("other"):
             found += _categories(name, old.get("counts", {}), new.get("counts", {}))
     return found
 

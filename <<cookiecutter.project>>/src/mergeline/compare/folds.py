@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from .. import frames, refits
+from .. import frames, metrics, refits
 from ..bundle import Bundle, with_model
 from ..config import Gates
 from ..errors import MergelineError
@@ -27,9 +27,12 @@ FEWEST = 3
 def run(
     base: Path, candidate: Path, models: tuple[Bundle, Bundle], names: Names, unit: Unit, gates: Gates, level: float
 ) -> Folds | None:
-    """Judge every period that the candidate was trained before; None where there is none."""
+    """Judge every period that the candidate was trained before.
+
+    None where there is none, and for a primary metric that the project wrote: it takes too many draws a period.
+    """
     wanted = refits.read(candidate).folds
-    if not wanted or names.time is None:
+    if not wanted or names.time is None or gates.primary not in metrics.ALL:
         return None
     theirs = {(fold.first, fold.end): fold for fold in refits.read(base).folds}
     train = frames.read(candidate / TRAIN)

@@ -166,6 +166,30 @@ def forest(value: float, interval: tuple[float, float], better: str, matters: fl
     return "".join(cells)
 
 
+def _folds(report: Report) -> str:
+    folds = report.folds
+    if folds is None or not folds.rows:
+        return ""
+    primary = report.row(folds.metric)
+    matters = primary.matters if primary else None
+    lines = [f"| period | base | candidate | difference | {report.level:.0%} interval |", "|:--|--:|--:|--:|:--|"]
+    for row in folds.rows[:ROWS]:
+        cells = [
+            f"{code(row.first)} to before {code(row.end)}",
+            number(row.base, matters),
+            number(row.candidate, matters),
+        ]
+        found = row.difference
+        cells += (
+            [signed(found.value, matters), interval(found, matters)] if found else [NOTHING, escape(row.reason or "")]
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    title = f"{_count(folds.rows, 'earlier period')} judged in {folds.metric}"
+    if folds.mean:
+        title += f": {signed(folds.mean.value, matters)} on average, {interval(folds.mean, matters)} by period"
+    return _folded(title, lines)
+
+
 def _changes(report: Report) -> str:
     lines = [f"- {code(path)}" for path in report.code[:ROWS]]
     lines += [f"- {code(c.name)}: {_side(c.base)} → {_side(c.candidate)}" for c in report.params[:ROWS]]
@@ -402,6 +426,7 @@ def _reproduce(report: Report) -> str:
 PARTS: tuple[Callable[[Report], str], ...] = (
     _table,
     _looks,
+    _folds,
     _changes,
     _slices,
     _discovered,
