@@ -81,8 +81,12 @@ def test_a_base_without_a_profile_is_no_error(tmp_path: Path) -> None:
 
 
 def test_values_of_a_sensitive_column_are_not_shown(tmp_path: Path) -> None:
-    before: dict[str, Any] = {"religion": {"kind": "text", "missing": 0, "distinct": 1, "counts": {"one": 1000}, "other": 0}}
-    after: dict[str, Any] = {"religion": {"kind": "text", "missing": 0, "distinct": 2, "counts": {"one": 900, "two": 100}, "other": 0}}
+    before: dict[str, Any] = {
+        "religion": {"kind": "text", "missing": 0, "distinct": 1, "counts": {"one": 1000}, "other": 0}
+    }
+    after: dict[str, Any] = {
+        "religion": {"kind": "text", "missing": 0, "distinct": 2, "counts": {"one": 900, "two": 100}, "other": 0}
+    }
     sides = side(tmp_path / "a", "6", **before), side(tmp_path / "b", "7", **after)
 
     shown = [str(change) for change in data_diff.run(*sides, "late")[1]]
