@@ -6,8 +6,8 @@ import msgspec
 import pytest
 from markdown_it import MarkdownIt
 
-from mergeline.compare import markdown, words
-from mergeline.compare.markdown import forest
+from mergeline.compare import markdown, metric_table, words
+from mergeline.compare.metric_table import forest
 from mergeline.compare.report import (
     Calibration,
     Change,
@@ -135,7 +135,7 @@ def test_a_forest_has_better_on_the_right() -> None:
 def test_every_interval_can_be_drawn(value: float, interval: tuple[float, float]) -> None:
     drawn = forest(value, interval, "higher", None)
 
-    assert len(drawn) == markdown.WIDTH
+    assert len(drawn) == metric_table.WIDTH
     assert drawn.count("●") == 1
 
 

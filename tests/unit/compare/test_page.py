@@ -1,7 +1,7 @@
 import re
 
 from mergeline.compare import page
-from mergeline.compare.report import Curve, Importance, Point
+from mergeline.compare.report import Calibration, Confusion, Cost, Curve, DriftRow, Flips, Importance, Moved, Point
 from tests.unit.compare.conftest import make_report
 from tests.unit.compare.test_markdown import poisoned
 
@@ -67,3 +67,34 @@ def test_features_of_either_model_are_listed_with_a_bar_each() -> None:
 
     assert html.count('rx="2"') == 3
     assert "&lt;b&gt;wind" in html
+
+
+def test_what_has_no_plot_stands_in_a_table() -> None:
+    matrix = Confusion(classes=["false", "true"], threshold=0.5, counts=[[7, 2], [1, 3]])
+    html = page.render(
+        make_report(
+            flips=Flips(
+                rows=100,
+                right_to_wrong=4,
+                wrong_to_right=9,
+                moved=[Moved(row="r7", label="true", base=0.1, candidate=0.8)],
+            ),
+            calibration=Calibration(base_error=0.05, candidate_error=0.03, base=matrix, candidate=matrix),
+            drift=[DriftRow(column="temp", psi=0.31, test="Kolmogorov-Smirnov", statistic=0.12, q=0.001)],
+            cost=[Cost(name="training", unit="s", base=3.0, candidate=4.5, comparable=False)],
+        )
+    )
+
+    shown = re.sub(r"<[^>]+>|\s+", " ", html)
+    for text in (
+        "4 flipped right to wrong, 9 wrong to right",
+        "r7 true 0.1",
+        "Confusion of the candidate",
+        "other machine",
+    ):
+        assert text in re.sub(r"\s+", " ", shown)
+    assert "temp 0.31 Kolmogorov-Smirnov 0.12 0.001" in re.sub(r"\s+", " ", shown)
+
+
+def test_tables_with_nothing_to_show_are_left_out() -> None:
+    assert "Drifted columns" not in page.render(make_report())

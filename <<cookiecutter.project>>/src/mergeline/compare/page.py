@@ -5,7 +5,7 @@ from typing import Any
 
 import jinja2
 
-from . import words
+from . import tables, words
 from .report import Curve, MetricRow, Point, Report, SliceRow
 
 WIDTH, HEIGHT, MARGIN = 380, 320, 44
@@ -54,6 +54,7 @@ def render(report: Report) -> str:
         slices=[(row, _slice(row, report)) for row in report.slices.moved],
         matters=primary.matters if (primary := report.row(report.primary)) else None,
         longest=max([abs(at or 0) for row in report.importance for at in (row.base, row.candidate)], default=0) or 1.0,
+        tables=[table for table in tables.of(report) if table.rows],
         plots=[_plot(curve) for curve in report.curves if curve.candidate],
         size={"width": WIDTH, "height": HEIGHT, "margin": MARGIN, "long": LONG},
     )
