@@ -408,3 +408,16 @@ def test_room_is_left_for_what_stands_below(monkeypatch: pytest.MonkeyPatch) -> 
 
     assert markdown.render(report) == whole
     assert len(markdown.render(report, spare=100)) < len(whole)
+
+
+def test_what_the_intervals_hold_is_said() -> None:
+    row = metric_row()
+    assert row.difference is not None
+    together = msgspec.structs.replace(row.difference, row_error=0.002)
+
+    text = markdown.render(
+        make_report(noise="of both", refits=6, metrics=[msgspec.structs.replace(row, difference=together)])
+    )
+
+    assert "the noise of training, from 6 models of each side trained anew" in text
+    assert "Rows of one day move together: the variance of the difference is 25 times that of independent rows." in text

@@ -98,9 +98,28 @@ def _reproduce(report: Report) -> str:
         + (f"; base {_hex(report.base.bundle or '')[:12]} ({how})" if report.base and report.base.bundle else "")
         + f"; candidate {_hex(report.candidate.bundle or '')[:12]}.",
     ]
+    lines += _intervals(report)
     if report.looks and 0 < report.looks.candidates < looks.MANY:
         lines.append(f"{plural(report.looks.candidates, 'candidate')} judged on these rows so far.")
     return folded("How to reproduce", lines)
+
+
+def _intervals(report: Report) -> list[str]:
+    """Say what the intervals hold: the noise of training, and that rows of one group move together."""
+    row = report.row(report.primary)
+    if row is None or row.difference is None:
+        return []
+    found = []
+    if report.refits:
+        whose = "each side" if report.noise == "of both" else "the base"
+        found.append(f"The intervals hold the noise of training, from {report.refits} models of {whose} trained anew.")
+    effect = row.difference.estimate().design_effect
+    if effect and report.judged.group:
+        unit = escape(report.judged.group)
+        found.append(
+            f"Rows of one {unit} move together: the variance of the difference is {effect:,.0f} times that of independent rows."
+        )
+    return found
 
 
 PARTS: tuple[Callable[[Report], str], ...] = (
