@@ -78,7 +78,7 @@ def test_a_merge_whose_inputs_moved_is_trained_and_judged_again(project: Hosted)
     released = project.merge(two)
 
     assert released.code == 0, released.printed
-    assert "Judge the model again" in released.printed
+    assert "Train and judge the model again" in released.printed
     assert released.steps["release: Judge it"] == "success"
     release = json.loads(project.api.git("show", f"main:{STAGING}"))["release"]
     assert release["model"]["bundle_id"] not in (first, reviewed), "both changes are in it"

@@ -100,7 +100,7 @@ def test_an_input_that_moved_on_main_is_said_and_the_old_report_left_out(
 
     said = merged(project)
 
-    assert "export ran. Judge the model again" in said
+    assert "inputs of export moved since. Train and judge the model again" in said
     assert not (project.root / "report").exists()
     assert (tmp_path / "output").read_text() == "reviewed=false\n"
 
