@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from mergeline import bundle, store
 from mergeline.errors import Integrity, RepositoryTrouble, Usage
@@ -102,6 +103,21 @@ def test_an_input_that_moved_on_main_is_said_and_the_old_report_left_out(
 
     assert "inputs of export moved since. Train and judge the model again" in said
     assert not (project.root / "report").exists()
+    assert (tmp_path / "output").read_text() == "reviewed=false\n"
+
+
+def test_a_stage_whose_input_moved_and_whose_rows_were_not_handed_over_is_left_to_the_training(
+    project: Project, api: GitHubAPI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reviewed(project, api, tmp_path)
+    stages = yaml.safe_load((project.root / "dvc.yaml").read_text())
+    stages["stages"]["export"] |= {"cmd": "cat data/raw.parquet", "deps": ["data/raw.parquet"]}
+    (project.root / "dvc.yaml").write_text(yaml.safe_dump(stages))
+    monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "output"))
+
+    said = merged(project)
+
+    assert "Train and judge the model again" in said
     assert (tmp_path / "output").read_text() == "reviewed=false\n"
 
 
