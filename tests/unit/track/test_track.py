@@ -301,6 +301,7 @@ def test_the_command_sets_aliases_from_the_pins_and_refuses_one_that_was_edited(
     path = root / "infra/environments/staging/pin.json"
     path.parent.mkdir(parents=True)
     manifest.write(path, manifest.Pin(release=release))
+    (root / "gates.yaml").write_text("primary: rmse\nmetrics: {rmse: {matters: 1}}\npromotion: {order: [staging]}\n")
     track.run(root)
 
     done = CliRunner().invoke(cli.app, ["track", "--aliases"])
