@@ -16,11 +16,12 @@ from tests.tools import need
 from tests.workflows.test_static import FACTS
 
 STUBS = Path(__file__).with_name("stubs")
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass
 class Run:
-    """What a run did: each job's result, each step's, the summaries, and all that was printed."""
+    """What a run did: each job's result, each step's, the summaries, and all that was printed, without its colours."""
 
     code: int
     jobs: dict[str, str] = field(default_factory=dict)
@@ -123,5 +124,5 @@ def _read(code: int, printed: str, artifacts: Path) -> Run:
             run.steps[f"{said.get('job', '').split('/')[-1].strip()}: {said.get('step', '')}"] = result
         if said.get("command") == "summary" or "summary" in said:
             run.summary += str(said.get("content") or said.get("summary") or "")
-    run.printed = "\n".join(words)
+    run.printed = COLOUR.sub("", "\n".join(words))
     return run

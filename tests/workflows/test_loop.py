@@ -61,7 +61,7 @@ def _moved(moves: str) -> Environment:
     return Environment(last, last, last, ledger, ["success"] * len(ledger))
 
 
-BETTER, WORSE, OLDER = "Better", "Worse", ("roc_auc.not_worse", "log_loss.not_worse")
+BETTER, WORSE, OLDER = "Better", "Worse", ("roc_auc.not_worse",)
 TWO, ALL = "promoted 1, promoted 2", "promoted 1, promoted 2, promoted 3"
 BACK = "promoted 1, promoted 2, rolled back 1"
 STORY = {
