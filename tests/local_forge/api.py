@@ -61,6 +61,8 @@ class GitHubAPI:
     releases: dict[str, Json] = field(default_factory=dict)
     protected: set[str] = field(default_factory=set)
     required: dict[str, list[str]] = field(default_factory=dict)
+    roles: dict[str, str] = field(default_factory=dict)
+    labels: dict[int, list[Json]] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
     may_open_pull_requests: bool = True
     may_merge_by_itself: bool = False
@@ -106,6 +108,15 @@ class GitHubAPI:
     def review(self, number: int, login: str, state: str = "APPROVED") -> None:
         """Review a pull request as a person."""
         self.reviews.setdefault(number, []).append({"id": self._next(), "user": {"login": login}, "state": state})
+
+    def label(self, number: int, name: str, *, by: str) -> None:
+        """Put a label on a pull request as a person."""
+        event = {"id": self._next(), "event": "labeled", "actor": {"login": by}, "label": {"name": name}}
+        self.labels.setdefault(number, []).append(event)
+
+    def say(self, number: int, body: str, *, by: str) -> None:
+        """Comment on a pull request as a person."""
+        self.comments.append({"id": self._next(), "issue": number, "user": {"login": by}, "body": body})
 
     def finish_run(self, workflow: str, head: str, repository: str | None = None, conclusion: str = "success") -> int:
         """Record a finished pull request run of a workflow; give its id, for `upload`."""
@@ -228,6 +239,14 @@ class GitHubAPI:
         number = int(issue_number)
         known = self._known({**self.issues, **{n: self._as_issue(p) for n, p in self.pulls.items()}}, number)
         return 200, self._issue(known)
+
+    def issues_list_events(self, issue_number: str, **_: Any) -> tuple[int, Any]:
+        return 200, self.labels.get(int(issue_number), [])
+
+    def repos_get_collaborator_permission_level(self, username: str, **_: Any) -> tuple[int, Any]:
+        role = self._known(self.roles, username)
+        permission = {"maintain": "write", "triage": "read"}.get(role, role)
+        return 200, {"permission": permission, "role_name": role, "user": None}
 
     def issues_list_for_repo(self, query: Json, **_: Any) -> tuple[int, Any]:
         return 200, [self._issue(i) for i in self.issues.values() if i["state"] == query.get("state", "open")]
@@ -370,6 +389,7 @@ class GitHubAPI:
             "title": pull["title"],
             "state": pull["state"],
             "user": {"login": pull["user"]},
+            "labels": [event["label"] for event in self.labels.get(pull["number"], [])],
         }
 
     def _issue(self, issue: Json) -> Json:

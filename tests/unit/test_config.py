@@ -70,7 +70,11 @@ def test_a_mistake_in_params_yaml_is_named(root: Path, old: str, new: str, said:
         ),
         ("at_least: 0.60", "atleast: 0.60", "atleast.*allowed: not_worse, proven_not_worse, better, at_least, at_most"),
         ("primary: roc_auc", "primary: [roc_auc]", "primary"),
-        ("overrides: []", "override: []", "override.*allowed: primary, metrics, overrides, promotion"),
+        (
+            "overrides: []",
+            "override: []",
+            "override.*allowed: primary, metrics, slices, fairness, flips, .*overrides, promotion",
+        ),
         (
             "log_loss: { matters: 0.005, rules: { not_worse: true",
             "log_loss: { matters: 0.005, rules: { not_worse: maybe",

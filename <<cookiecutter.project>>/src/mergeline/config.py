@@ -128,6 +128,15 @@ class MetricGate(_Strict, frozen=True, kw_only=True):
     rules: Rules = Rules()
 
 
+class Limits(_Strict, frozen=True, kw_only=True):
+    """What a candidate must pass beside the metrics; an absent rule is not asked. `at_most_times` is of the base's value."""
+
+    not_worse: bool = False
+    at_least: float | None = None
+    at_most: float | None = None
+    at_most_times: Positive | None = None
+
+
 class Override(_Strict, frozen=True, kw_only=True):
     """A gate that the owners lift for one pull request, with the reason that the comment prints."""
 
@@ -143,10 +152,20 @@ class Promotion(_Strict, frozen=True, kw_only=True):
 
 
 class Gates(_Strict, frozen=True, kw_only=True):
-    """gates.yaml. `primary` names the metric whose verdict is the pull request's."""
+    """gates.yaml. `primary` names the metric whose verdict is the pull request's.
+
+    `slices` are columns of schema.py, or `column=value`, judged by the primary metric; `fairness` are sensitive columns
+    with the measures whose gap is judged; docs/gates.md lists the names in the other sections.
+    """
 
     primary: str
     metrics: dict[str, MetricGate]
+    slices: dict[str, Limits] = {}
+    fairness: dict[str, dict[str, Limits]] = {}
+    flips: dict[str, Limits] = {}
+    calibration: dict[str, Limits] = {}
+    cost: dict[str, Limits] = {}
+    data: dict[str, Limits] = {}
     overrides: list[Override] = []
     promotion: Promotion = Promotion()
 

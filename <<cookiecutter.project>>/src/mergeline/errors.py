@@ -38,7 +38,7 @@ class GateFailed(MergelineError):
     """The candidate breaks a rule of gates.yaml."""
 
     code = 3
-    remedy = "Improve the model, or let a code owner add an override to gates.yaml."
+    remedy = "Improve the model, or let a maintainer lift the gate (docs/gates.md)."
 
 
 class DegenerateRows(MergelineError):

@@ -10,7 +10,7 @@ import pytest
 from mergeline.compare import comment, report
 from mergeline.compare.report import Change, Looks, Report
 from mergeline.errors import BadSettings, ForgeTrouble, GateFailed, Integrity, Usage
-from mergeline.forge import Comment
+from mergeline.forge import Comment, Remark
 from tests.unit.compare.conftest import make_report, metric_row
 
 HEAD, BASE = "e" * 40, "b" * 40
@@ -26,12 +26,22 @@ class FakeForge:
         self.states: list[tuple[str, str, str, str]] = []
         self.urls: list[str | None] = []
         self.said: list[Comment] = []
+        self.remarked: dict[int, list[Remark]] = {}
         self.silent = False
 
     def comments(self, text: str) -> list[Comment]:
         if self.silent:
             raise ForgeTrouble("GitHub gave no answer")
         return [one for one in self.said if text in one.body]
+
+    def labelled(self, number: int, label: str) -> str | None:
+        return "ann" if number in self.remarked and label == "override" else None
+
+    def remarks(self, number: int, text: str) -> list[Remark]:
+        return [one for one in self.remarked[number] if text in one.body]
+
+    def maintains(self, login: str) -> bool:
+        return login == "ann"
 
     def comment(self, number: int, marker: str, body: str) -> str:
         self.posted[number, marker] = body
@@ -119,6 +129,17 @@ def test_a_broken_gate_fails_after_the_comment_was_posted(root: Path, forge: Fak
     assert "**Blocked** by gates.yaml" in forge.body
     assert forge.states[0][2] == "failure"
     assert forge.states[0][3].startswith("roc_auc.not_worse: worse by 0.032")
+
+
+def test_a_gate_that_a_maintainer_lifted_passes_and_says_who_lifted_it_and_why(root: Path, forge: FakeForge) -> None:
+    forge.remarked = {7: [Remark(author="ann", body="override roc_auc.not_worse: May is @everyone's <b>wrong</b>")]}
+
+    post(root, make_report(metrics=[metric_row(value=-0.032)]))
+
+    assert "> Overridden: `roc_auc.not_worse`: worse by 0.032" in forge.body
+    assert "&lt;b&gt;wrong&lt;/b&gt; (ann)" in forge.body
+    assert "@everyone" not in forge.body
+    assert forge.states[0][2] == "success"
 
 
 def test_a_report_that_claims_to_pass_is_judged_by_the_base_rules(root: Path, forge: FakeForge) -> None:

@@ -5,7 +5,7 @@ import msgspec
 import pytest
 
 from mergeline import config
-from mergeline.compare import gates
+from mergeline.compare import gates, overrides
 from mergeline.config import Gates
 from mergeline.errors import BadSettings, Integrity
 from mergeline.metrics import ALL
@@ -61,14 +61,14 @@ def test_a_real_difference_of_exactly_what_matters_is_told() -> None:
     ids=["passes", "harm shown", "cannot tell", "no base", "too low", "not measured"],
 )
 def test_each_rule_fails_exactly_when_it_is_broken(changes: dict[str, Any], failed: list[str]) -> None:
-    found = gates.judge(STRICT, [metric_row(**changes)], pull_request=None)
+    found = gates.judge(STRICT, make_report(metrics=[metric_row(**changes)]))
 
     assert [gate.gate for gate in found if gate.state == "failed"] == failed
     assert len(found) == 2
 
 
 def test_a_broken_rule_says_by_how_much() -> None:
-    found = gates.judge(STRICT, [metric_row(value=-0.032, word="worse")], None)
+    found = gates.judge(STRICT, make_report(metrics=[metric_row(value=-0.032, word="worse")]))
 
     assert found[0].text == "worse by 0.032: 0.712 to 0.68, 95% interval -0.05245 to -0.01155"
 
@@ -76,29 +76,14 @@ def test_a_broken_rule_says_by_how_much() -> None:
 def test_at_most_holds_a_loss_down() -> None:
     found = gates.judge(
         rules("primary: log_loss\nmetrics:\n  log_loss: {matters: 0.005, rules: {at_most: 0.5}}\n"),
-        [metric_row("log_loss")],
-        None,
+        make_report(metrics=[metric_row("log_loss")]),
     )
 
     assert (found[0].state, found[0].text) == ("failed", "0.744 is not at most 0.5")
 
 
 def test_a_metric_that_the_report_lacks_fails() -> None:
-    assert {gate.state for gate in gates.judge(STRICT, [], None)} == {"failed"}
-
-
-LIFTED = rules(
-    "primary: roc_auc\nmetrics:\n  roc_auc: {matters: 0.005, rules: {not_worse: true}}\n"
-    "overrides: [{gate: roc_auc.not_worse, pull_request: 7, reason: new airport}]\n"
-)
-
-
-@pytest.mark.parametrize(("pull_request", "state"), [(7, "overridden"), (8, "failed"), (None, "failed")])
-def test_an_override_lifts_one_gate_for_one_pull_request(pull_request: int | None, state: str) -> None:
-    found = gates.judge(LIFTED, [metric_row(value=-0.032, word="worse")], pull_request)
-
-    assert found[0].state == state
-    assert ("lifted: new airport" in found[0].text) == (state == "overridden")
+    assert {gate.state for gate in gates.judge(STRICT, make_report(metrics=[]))} == {"failed"}
 
 
 @pytest.mark.parametrize(
@@ -121,11 +106,11 @@ def test_rules_that_cannot_be_asked_are_an_error(text: str, sentence: str) -> No
 def test_a_report_that_praises_itself_is_judged_by_its_numbers() -> None:
     report = make_report(metrics=[metric_row(value=-0.032, word="better", matters=1e-9)])
 
-    found = gates.again(report, STRICT, None, 0.95)
+    found = gates.again(report, STRICT, 0.95)
 
     assert found.word == "worse"
     assert found.metrics[0].matters == 0.005
-    assert found.fails() == [
+    assert overrides.settle(found, STRICT, None, None, 0.95).fails() == [
         "roc_auc.not_worse: worse by 0.032: 0.712 to 0.68, 95% interval -0.05245 to -0.01155",
         "roc_auc.at_least: 0.68 is not at least 0.7",
     ]
@@ -136,7 +121,7 @@ def test_a_report_with_a_wider_interval_than_its_error_gets_the_right_one() -> N
     assert row.difference is not None
     hidden = msgspec.structs.replace(row, difference=msgspec.structs.replace(row.difference, interval=(-1.0, 1.0)))
 
-    found = gates.again(make_report(metrics=[hidden]), STRICT, None, 0.95)
+    found = gates.again(make_report(metrics=[hidden]), STRICT, 0.95)
 
     assert found.metrics[0].word == "worse"
     assert found.metrics[0].difference is not None
@@ -150,7 +135,7 @@ def test_a_report_with_a_wider_interval_than_its_error_gets_the_right_one() -> N
 )
 def test_numbers_that_contradict_each_other_are_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(Integrity):
-        gates.again(make_report(metrics=[metric_row(**changes)]), STRICT, None, 0.95)
+        gates.again(make_report(metrics=[metric_row(**changes)]), STRICT, 0.95)
 
 
 PROOF = "primary: roc_auc\nmetrics:\n  roc_auc: {{matters: 0.005, rules: {{{rule}: true}}}}\n"
@@ -174,7 +159,7 @@ PROOF = "primary: roc_auc\nmetrics:\n  roc_auc: {{matters: 0.005, rules: {{{rule
     ],
 )
 def test_stricter_rules_ask_for_proof(rule: str, changes: dict[str, Any], state: str, said: str) -> None:
-    found = gates.judge(rules(PROOF.format(rule=rule)), [metric_row(**changes)], None)
+    found = gates.judge(rules(PROOF.format(rule=rule)), make_report(metrics=[metric_row(**changes)]))
 
     assert found[0].state == state
     assert said in found[0].text
@@ -191,7 +176,7 @@ def test_noise_in_a_report_counts_when_it_is_judged_again() -> None:
     assert row.difference is not None
     noisy = msgspec.structs.replace(row.difference, noise=0.03, noise_freedom=5.0)
 
-    found = gates.again(make_report(metrics=[msgspec.structs.replace(row, difference=noisy)]), STRICT, None, 0.95)
+    found = gates.again(make_report(metrics=[msgspec.structs.replace(row, difference=noisy)]), STRICT, 0.95)
 
     assert found.metrics[0].word == "cannot tell"
 

@@ -16,7 +16,7 @@ from .. import bundle, config, frames, objects, refits, repo
 from ..bundle import Bundle
 from ..config import Gates, Params
 from ..errors import BadData, GateFailed, MergelineError, your_code
-from ..forge import event
+from ..forge import connect, event
 from ..metrics import Metric
 from ..progress import step
 from . import base as bases
@@ -34,7 +34,9 @@ from . import (
     gates,
     importance,
     judge,
+    limits,
     markdown,
+    overrides,
     own_metrics,
     page,
     report,
@@ -88,7 +90,7 @@ def run(root: Path, *, base: str, summary: bool, open_page: bool, json: bool) ->
     with step("Candidate"):
         ran = objects.repro(root, targets=bases.stages(root), say=_say)
     with _base(root, commit, base) as other, step("Verdict"):
-        made = build(root, params, own_gates, ran, other, _pull_request())
+        made = build(root, params, own_gates, ran, other, event.number())
     folder = root / report.FOLDER
     folder.mkdir(exist_ok=True)
     report.write(folder, made)
@@ -117,6 +119,7 @@ def build(
     gates.check(rules, params.task)
     suited = own_metrics.load(gates.suited(rules, params.task), other.root if other else None, root)
     names, level = schema_names(), judging.compare.level
+    limits.check_columns(rules, names.sensitive)
     held_out = frames.read(root / HELD_OUT)
     candidate, theirs, reason = bundle.load(root / "bundle"), None, other.problem if other else None
     if other and reason is None:
@@ -138,7 +141,7 @@ def build(
     primary = suited[rules.primary]
     whole, columns = data_diff.run(other.root, root, names.label, names.sensitive) if other and theirs else ([], [])
     changed = repo.changed(root, other.commit) if other else []
-    return Report(
+    found = Report(
         name=candidate.signature.name,
         task=params.task,
         primary=rules.primary,
@@ -149,7 +152,7 @@ def build(
         base=Side(commit=other.commit, bundle=theirs.id if theirs else None, stages=other.ran) if other else None,
         judged=scored.judged,
         metrics=rows,
-        slices=_slices(scored, candidate, names, primary, rules.metrics[rules.primary].matters, level),
+        slices=_slices(scored, candidate, names, primary, rules, level),
         fairness=fairness.run(scored, names.sensitive, level),
         flips=flips.run(scored, names),
         calibration=calibration.run(scored, candidate.signature.classes),
@@ -172,7 +175,6 @@ def build(
         columns=columns,
         code=[path for path in changed if path.startswith("src/model/")],
         protected=[path for path in changed if path.startswith(PROTECTED)],
-        gates=gates.judge(rules, rows, pull_request, level),
         notes=_notes(
             root,
             params,
@@ -184,20 +186,22 @@ def build(
         curves=curves.run(scored, params.task),
         importance=importance.run(other.root if other and theirs else None, root),
     )
+    return overrides.settle(found, rules, connect(root), pull_request, level)
 
 
 def _anew(root: Path, model: Bundle) -> list[Bundle]:
     return [bundle.with_model(model, found) for found in refits.models(root)]
 
 
-def _slices(scored: Scored, candidate: Bundle, names: Names, metric: Metric, matters: float, level: float) -> Slices:
+def _slices(scored: Scored, candidate: Bundle, names: Names, metric: Metric, rules: Gates, level: float) -> Slices:
     """Judge the slices that schema.py names, but for sensitive columns (`fairness` has those), and search for more."""
     named = tuple(column for column in names.slices if column not in names.sensitive)
     kinds = {column.name: column.kind for column in candidate.signature.columns}
+    matters = rules.metrics[metric.name].matters
     found, searched = discovered.run(scored, kinds, names, metric, matters, level)
-    return msgspec.structs.replace(
-        slices.run(scored, named, metric, matters, level), discovered=found, searched=searched
-    )
+    told = slices.run(scored, named, metric, matters, level)
+    asked = slices.asked(scored, named, rules.slices, metric, told.moved)
+    return msgspec.structs.replace(told, discovered=found, searched=searched, asked=asked)
 
 
 def schema_names() -> Names:
@@ -290,11 +294,6 @@ def _notes(
         }.items()
         if applies
     ]
-
-
-def _pull_request() -> int | None:
-    found = event.pull_request()
-    return found.number if found else None
 
 
 def _say(line: str) -> None:

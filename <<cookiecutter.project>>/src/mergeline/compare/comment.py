@@ -14,7 +14,7 @@ from .. import config
 from ..errors import ForgeTrouble, GateFailed, Integrity, Usage
 from ..forge import Comment, Forge, State, connect, event
 from ..forge.event import Event
-from . import gates, looks, markdown, report, words
+from . import gates, looks, markdown, overrides, report, words
 from .looks import Judged
 from .report import OtherSchema, Report
 
@@ -42,10 +42,11 @@ def run(root: Path, path: Path) -> None:
     forge = connect(root)
     if forge is None:
         raise ForgeTrouble("there is no forge to comment on", "Set GITHUB_TOKEN and GITHUB_REPOSITORY.")
+    rules, level = config.gates(root), config.params(root).compare.level
     said = _said(forge)
     before = [one for comment in said or () if comment.number == pull.number for one in looks.read(comment.body)]
     try:
-        judged = gates.again(report.read(path), config.gates(root), pull.number, config.params(root).compare.level)
+        judged = gates.again(report.read(path), rules, level)
     except OtherSchema:
         _post(forge, pull, _with(f"*{OTHER_SCHEMA}*", before), "error", OTHER_SCHEMA)
         return
@@ -53,7 +54,7 @@ def run(root: Path, path: Path) -> None:
         _post(forge, pull, _with(f"*{UNREADABLE}*", before), "error", UNREADABLE)
         raise
     known = looks.count(_looked(judged), [comment.body for comment in said]) if said is not None else None
-    judged = msgspec.structs.replace(judged, looks=known)
+    judged = overrides.settle(msgspec.structs.replace(judged, looks=known), rules, forge, pull.number, level)
     fails = judged.fails()
     description = f"{fails[0]}" if fails else words.sentence(judged, bold=False)
     _post(forge, pull, render(judged, pull, before), "failure" if fails else "success", description)

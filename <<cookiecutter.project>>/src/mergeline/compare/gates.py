@@ -1,7 +1,7 @@
 """Verdict words and the rules of gates.yaml, from differences alone: the comment applies them a second time."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import msgspec
 
@@ -9,6 +9,7 @@ from ..config import Gates, MetricGate, Task
 from ..errors import BadSettings, Integrity
 from ..metrics import ALL, Metric, known, of_task
 from ..statistics import Estimate
+from . import limits
 from .report import FEWEST_GROUPS, GateRow, MetricRow, Report, Word
 
 
@@ -50,36 +51,47 @@ def check(gates: Gates, task: Task) -> None:
     suited(gates, task)
     if gates.primary not in gates.metrics:
         raise BadSettings(f"gates.yaml: primary is {gates.primary}, which metrics does not list")
-    rules = {f"{name}.{rule}" for name, gate in gates.metrics.items() for rule in _asked(gate)}
+    limits.check(gates, task)
+    known_gates = names(gates)
     for override in gates.overrides:
-        if override.gate not in rules:
+        if override.gate not in known_gates:
             raise BadSettings(
-                f"gates.yaml: an override names {override.gate}; the gates are: {', '.join(sorted(rules))}"
+                f"gates.yaml: an override names {override.gate}; the gates are: {', '.join(sorted(known_gates))}"
             )
 
 
-def judge(gates: Gates, rows: Sequence[MetricRow], pull_request: int | None, level: float = 0.95) -> list[GateRow]:
-    """Ask every rule of every metric, in the order of gates.yaml.
+def names(gates: Gates) -> list[str]:
+    """Give the names of all rules, as overrides and comments use them."""
+    found = [f"{name}.{rule}" for name, gate in gates.metrics.items() for rule in _asked(gate)]
+    return found + [f"{section}.{name}.{rule}" for section, name, rule, _ in limits.asked(gates)]
+
+
+def judge(gates: Gates, report: Report, lifted: Mapping[str, str] | None = None, level: float = 0.95) -> list[GateRow]:
+    """Ask every rule of gates.yaml of a report, in the order of the file; those that fail are overridden where `lifted` has a reason.
 
     A rule about the candidate alone fails when its value could not be measured: what cannot be measured is not
     shown to be good enough. *cannot tell* never fails `not_worse`.
+
+    Raises:
+        BadSettings: a rule names a slice that the report does not have.
     """
-    by_name = {row.name: row for row in rows}
-    lifted = {o.gate: o.reason for o in gates.overrides if o.pull_request == pull_request}
+    by_name = {row.name: row for row in report.metrics}
     found = []
     for name, gate in gates.metrics.items():
         for rule in _asked(gate):
             passed, text = _ask(rule, gate, by_name.get(name), level)
-            override = lifted.get(f"{name}.{rule}")
-            if not passed and override is not None:
-                found.append(GateRow(gate=f"{name}.{rule}", state="overridden", text=f"{text}; lifted: {override}"))
-            else:
-                found.append(GateRow(gate=f"{name}.{rule}", state="passed" if passed else "failed", text=text))
-    return found
+            found.append(GateRow(gate=f"{name}.{rule}", state="passed" if passed else "failed", text=text))
+    why = lifted or {}
+    return [
+        msgspec.structs.replace(row, state="overridden", text=f"{row.text}; lifted: {why[row.gate]}")
+        if row.state == "failed" and row.gate in why
+        else row
+        for row in [*found, *limits.judge(gates, report)]
+    ]
 
 
-def again(report: Report, gates: Gates, pull_request: int | None, level: float) -> Report:
-    """Give a report with words, intervals and gates as these rules have them, whatever the report itself says.
+def again(report: Report, gates: Gates, level: float) -> Report:
+    """Give a report with words and intervals as these rules have them, and no gates, whatever the report itself says.
 
     Raises:
         Integrity: its numbers contradict each other.
@@ -95,7 +107,7 @@ def again(report: Report, gates: Gates, pull_request: int | None, level: float) 
         level=level,
         word=None if report.base is None else primary.word if primary else "cannot tell",
         metrics=rows,
-        gates=judge(gates, rows, pull_request, level),
+        gates=[],
     )
 
 

@@ -126,12 +126,25 @@ class SliceRow(_Record, frozen=True, kw_only=True):
     word: Word
 
 
+class SliceValue(_Record, frozen=True, kw_only=True):
+    """A slice that gates.yaml asks about; a value is null where the slice is too small for it, with the reason."""
+
+    column: str
+    value: str
+    rows: int
+    base: float | None = None
+    candidate: float | None = None
+    word: Literal["better", "worse", "no change shown"] = "no change shown"
+    reason: str | None = None
+
+
 class Slices(_Record, frozen=True, kw_only=True):
     """Slices that moved, and how many were looked at; `small` ones have too few rows or groups to be tested.
 
     `too_small` names some of these. `control` is how the rate of false discoveries is held over the tested ones.
     `discovered` were found on half of the groups, where the search gave `searched` that do not overlap, and tested on
-    the other half (Benjamini-Hochberg); their `column` names all columns of the rule in `value`.
+    the other half (Benjamini-Hochberg); their `column` names all columns of the rule in `value`. `asked` are those that
+    gates.yaml names.
     """
 
     metric: str
@@ -141,6 +154,7 @@ class Slices(_Record, frozen=True, kw_only=True):
     too_small: list[str] = []
     discovered: list[SliceRow] = []
     searched: int = 0
+    asked: list[SliceValue] = []
     control: Control = "Benjamini-Hochberg"
 
 

@@ -1,8 +1,9 @@
 """Slices whose primary metric moved, with the rate of false discoveries held over all slices that were tested."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -10,10 +11,10 @@ from scipy import stats
 
 from .. import metrics
 from ..columns import MISSING
-from ..errors import DegenerateRows
+from ..errors import BadSettings, DegenerateRows
 from ..statistics import Estimate
-from .judge import Scored, describe, difference
-from .report import FEWEST_GROUPS, Control, SliceRow, Slices
+from .judge import Scored, describe, difference, influence
+from .report import FEWEST_GROUPS, Control, SliceRow, Slices, SliceValue
 
 FEWEST_ROWS_OF_A_CLASS = 20
 LARGEST_VALUES = 100
@@ -61,6 +62,66 @@ def run(scored: Scored, columns: tuple[str, ...], metric: metrics.Metric, matter
         too_small=small[:NAMED],
         control=how,
     )
+
+
+def asked(
+    scored: Scored, columns: tuple[str, ...], names: Iterable[str], metric: metrics.Metric, moved: Sequence[SliceRow]
+) -> list[SliceValue]:
+    """Give the slices that gates.yaml names: all values of a column, or one as `column=value`.
+
+    Args:
+        scored: both sides, or the candidate alone.
+        columns: that schema.py names as slices.
+        names: of gates.yaml.
+        metric: the primary one.
+        moved: what `run` found.
+
+    Raises:
+        BadSettings: no such column, or none of the held-out rows has the value.
+    """
+    words = {(row.column, row.value): row.word for row in moved}
+    found = {}
+    for name in names:
+        column, _, wanted = name.partition("=")
+        if column not in columns:
+            raise BadSettings(
+                f"gates.yaml: slices.{name}: SLICES of src/model/schema.py has no {column}; it has: {', '.join(columns)}"
+            )
+        known = dict(values(scored, column))
+        if wanted and wanted not in known:
+            raise BadSettings(
+                f"gates.yaml: slices.{name}: no held-out row has that value; {column} has: {_some(known)}"
+            )
+        for value in [wanted] if wanted else known:
+            inside = (scored.rows[column].cast(pl.String).fill_null(MISSING) == value).to_numpy()
+            row = _asked(scored, column, value, inside, metric)
+            found[column, value] = msgspec.structs.replace(row, word=words.get((column, value), row.word))
+    return list(found.values())
+
+
+def _asked(scored: Scored, column: str, value: str, inside: NDArray[np.bool_], metric: metrics.Metric) -> SliceValue:
+    found: dict[str, float] = {}
+    reason = None if large_enough(scored, inside) else "too few rows or groups"
+    if metric.own:
+        reason = "a metric of your own is not judged by slice"
+    for side in ("candidate", "base")[: 2 if scored.base is not None else 1] if reason is None else ():
+        try:
+            found[side] = influence(metric.name, scored, side, inside).value
+        except DegenerateRows as why:
+            reason = str(why.args[0])
+    return SliceValue(
+        column=column,
+        value=value,
+        rows=int(inside.sum()),
+        base=found.get("base"),
+        candidate=found.get("candidate"),
+        reason=reason,
+    )
+
+
+def _some(names: Iterable[str]) -> str:
+    shown = list(names)
+    return ", ".join(shown[:NAMED]) + (" ..." if len(shown) > NAMED else "")
 
 
 def values(scored: Scored, column: str) -> list[tuple[str, NDArray[np.bool_] | None]]:

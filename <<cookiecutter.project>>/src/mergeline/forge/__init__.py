@@ -51,6 +51,13 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     created: str
 
 
+class Remark(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody wrote on a pull request."""
+
+    author: str
+    body: str
+
+
 class Comment(msgspec.Struct, frozen=True, kw_only=True):
     """A comment on the pull request or issue of that number."""
 
@@ -92,6 +99,15 @@ class Forge(Protocol):
 
         Only the newest few thousand comments of the repository are looked at.
         """
+
+    def labelled(self, number: int, label: str) -> str | None:
+        """Give who put a label on a pull request that it still has, or None."""
+
+    def remarks(self, number: int, text: str) -> list[Remark]:
+        """Give everybody's comments on a pull request that hold `text`, the oldest first."""
+
+    def maintains(self, login: str) -> bool:
+        """Say whether somebody maintains or administers the repository."""
 
     def status(self, commit: str, context: str, state: State, description: str, url: str | None = None) -> None:
         """Set a commit's status; `description` is cut to what the forge takes."""

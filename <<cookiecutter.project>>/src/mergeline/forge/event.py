@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,22 @@ def pull_request() -> Event | None:
             f"the event of this run ({path}) holds no readable pull request: {error}",
             "Run this verb in a workflow that pull_request starts.",
         ) from error
+
+
+def number() -> int | None:
+    """Give the number of the pull request that this run is of, also in a merge queue; None outside of both.
+
+    Raises:
+        ForgeTrouble: see `pull_request`.
+    """
+    if found := pull_request():
+        return found.number
+    try:
+        told = json.loads(Path(os.environ.get("GITHUB_EVENT_PATH", "")).read_text(encoding="utf-8"))
+        queued = re.search(r"/pr-(\d+)-[0-9a-f]+$", told["merge_group"]["head_ref"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return int(queued[1]) if queued else None
 
 
 def tell(**values: str) -> None:

@@ -15,7 +15,7 @@ from github.IssueComment import IssueComment
 from github.PullRequest import PullRequest as GitHubPullRequest
 from urllib3.util import Retry
 
-from . import Comment, PullRequest, State, Status
+from . import Comment, PullRequest, Remark, State, Status
 from .trouble import told
 
 SECONDS = 15
@@ -24,6 +24,7 @@ ACTIONS = "github-actions[bot]"
 DESCRIPTION = 140
 NEWEST = 2000
 CHECKS = "required_status_checks"
+MAINTAINERS = ("admin", "maintain")
 
 
 class GitHub:
@@ -115,6 +116,33 @@ class GitHub:
             return [
                 Comment(number=int(one.issue_url.rsplit("/", 1)[1]), body=one.body) for one in self._mine(newest, text)
             ]
+
+    def labelled(self, number: int, label: str) -> str | None:
+        """Give who put a label on a pull request that it still has, or None."""
+        with told(f"show the labels of pull request {number}"):
+            issue = self._repo.get_issue(number)
+            if label not in [one.name for one in issue.labels]:
+                return None
+            put = [
+                one for one in issue.get_events() if one.event == "labeled" and one.label and one.label.name == label
+            ]
+            return str(put[-1].actor.login) if put and put[-1].actor else None
+
+    def remarks(self, number: int, text: str) -> list[Remark]:
+        """Give everybody's comments on a pull request that hold `text`, the oldest first."""
+        with told(f"list the comments of pull request {number}"):
+            found = [
+                one for one in self._repo.get_issue(number).get_comments() if one.user and text in (one.body or "")
+            ]
+        return [Remark(author=one.user.login, body=one.body) for one in found]
+
+    def maintains(self, login: str) -> bool:
+        """Say whether somebody maintains or administers the repository."""
+        with told(f"say what {login} may do"):
+            try:
+                return self._repo.get_collaborator_role_name(login) in MAINTAINERS
+            except UnknownObjectException:
+                return False
 
     def status(self, commit: str, context: str, state: State, description: str, url: str | None = None) -> None:
         """Set a commit's status; `description` is cut to what the forge takes."""

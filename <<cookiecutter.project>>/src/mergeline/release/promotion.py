@@ -166,9 +166,11 @@ def _trailers(root: Path, environment: str, release: Release, more: Mapping[str,
         found["Pull-request"] = f"#{number}"
     if (verdict := ledger.verdict_words(release)) is not None:
         found["Verdict"] = verdict
-    lifted = [f"{o.gate} ({o.reason})" for o in config.gates(root).overrides if o.pull_request == number]
+    from ..compare import overrides  # needs the statistics, which most moves of a pin do not
+
+    lifted = overrides.of(config.gates(root), forge.connect(root), number).lifted if number is not None else {}
     if lifted:
-        found["Override"] = " ".join("; ".join(lifted).split())
+        found["Override"] = " ".join("; ".join(f"{gate} ({why})" for gate, why in lifted.items()).split())
     return "".join(f"{key}: {value}\n" for key, value in {**found, **more}.items())
 
 
