@@ -17,7 +17,7 @@ from sklearn import metrics as reference
 
 from mergeline import metrics, statistics
 from mergeline.statistics import Floats, Ints
-from tools import verdicts
+from tools import made
 from tools.flights import Scored
 
 DRAWS, TIMED = 1000, 5
@@ -78,7 +78,7 @@ def main() -> None:
 
 def rows(count: int, rng: np.random.Generator) -> tuple[Scored, list[Ints]]:
     """Make rows in `GROUPS` groups, and slices that part them."""
-    scored = verdicts.made(GROUPS, rng, verdicts.GAIN, each=count // GROUPS)
+    scored = made.made(GROUPS, rng, made.GAIN, each=count // GROUPS)
     part = rng.integers(0, SLICES, len(scored.labels))
     return scored, [np.flatnonzero(part == i) for i in range(SLICES)]
 
