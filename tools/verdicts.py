@@ -22,6 +22,8 @@ from tools import flights, references, sliced
 from tools.made import GAIN, judged, made, swap
 
 DELTA = 0.005
+DESIGN_EFFECT, CLUSTERED = 30, 1200
+"""What the made rows of the null must have at least, and the rows of a group that give it."""
 AUC = metrics.ALL["roc_auc"]
 console = Console(highlight=False)
 
@@ -102,15 +104,15 @@ def swapped_rows(trials: int = 1000) -> list[Share]:
         rng = np.random.default_rng(7)
         alarms, effects = 0, []
         for _ in track(range(trials), f"Swapped groups of made rows, {groups}", console=console, transient=True):
-            scored = made(groups, rng, each=400)
+            scored = made(groups, rng, each=CLUSTERED)
             base, candidate = swap(scored.base, scored.candidate, scored.groups, rng)
             estimate = judged(scored.labels, base, candidate, scored.groups)
             alarms += told(estimate)
             effects.append(estimate.design_effect or 0.0)
-        beside = f"design effect {np.median(effects):.0f}"
-        found.append(
-            Share(f"false alarms, made rows, {groups} groups swapped", alarms, trials, high=limit, beside=beside)
-        )
+        effect = float(np.median(effects))
+        found.append(Share(f"false alarms, made rows, {groups} groups swapped", alarms, trials, high=limit))
+        enough = f"design effect of {groups} groups of made rows at least {DESIGN_EFFECT}"
+        found.append(Share(enough, int(effect >= DESIGN_EFFECT), 1, low=1.0, beside=f"median {effect:.0f}"))
     return found
 
 
