@@ -11,7 +11,7 @@ Agreement = tuple[str, bool, str]
 """What agrees, whether it does, and the numbers."""
 
 PUBLISHED_Z = 2.209
-"""Of the difference of two AUC by DeLong's test: WFNS against S100B (Robin et al. 2011, the package pROC's `aSAH`)."""
+"""Of the difference of two AUC by DeLong's test, as the manual of the R package pROC prints it: WFNS against S100B."""
 PATIENTS = {
     (0, 1): "4 4 4 4 5 5 6 6 7 7 7 7 8 8 8 8 9 9 9 9 10 10 10 10 11 11 13 13 14 14 14 15 16 18 19 48 50",
     (0, 2): "4 7 8 8 9 9 10 10 10 11 11 13 14 15 15 15 16 17 19 43",
