@@ -13,17 +13,17 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
-from scipy import stats
 
-from mergeline import metrics, statistics
+from mergeline import metrics
 from mergeline.compare import gates, noise
 from mergeline.compare.noise import Anew
-from mergeline.statistics import Estimate, Floats, Ints
-from tools import flights
+from mergeline.statistics import Estimate, Floats
+from tools import flights, references, sliced
+from tools.made import GAIN, judged, made, swap
 
 DELTA = 0.005
-GAIN = 0.2
-"""How much a made candidate gains, in logits."""
+DESIGN_EFFECT, CLUSTERED = 30, 1200
+"""What the made rows of the null must have at least, and the rows of a group that give it."""
 AUC = metrics.ALL["roc_auc"]
 console = Console(highlight=False)
 
@@ -50,9 +50,9 @@ class Share:
         return (self.low is not None and self.value < self.low) or (self.high is not None and self.value > self.high)
 
 
-def main() -> None:
-    """Measure all, print one table."""
-    found = [*swapped_flights(), *swapped_rows(), *nothing_changed(), *coverage(), *power(), *references()]
+def main(*parts: str) -> None:
+    """Measure all, or the named parts, and print one table."""
+    found = [share for part in parts or PARTS for share in PARTS[part]()]
     table = Table("what", "share", "limit", "", title="Are the verdicts true?", title_justify="left")
     for share in found:
         limits = [f"≥ {share.low:.0%}" if share.low else "", f"≤ {share.high:.0%}" if share.high is not None else ""]
@@ -68,24 +68,12 @@ def told(estimate: Estimate) -> bool:
     return gates.word(AUC, estimate, DELTA) in ("better", "worse")
 
 
-def judged(labels: NDArray[np.int64], base: Floats, candidate: Floats, groups: Ints) -> Estimate:
-    """Judge the AUC of two score columns."""
-    sides = [metrics.measure("roc_auc", labels, scores) for scores in (base, candidate)]
-    return statistics.difference(sides[0], sides[1], groups)
-
-
 def area(labels: NDArray[np.int64], scores: Floats, side: str) -> float:  # noqa: ARG001  of either side
     """Give the AUC."""
     return metrics.measure("roc_auc", labels, scores).value
 
 
-def swap(base: Floats, candidate: Floats, groups: Ints, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Exchange the two models' scores in a random half of the groups: on average neither is better."""
-    other = (rng.random(int(groups.max()) + 1) < 0.5)[groups]
-    return np.where(other, candidate, base), np.where(other, base, candidate)
-
-
-def swapped_flights(trials: int = 500) -> list[Share]:
+def swapped_flights(trials: int = 1000) -> list[Share]:
     """Swap whole days between the model with and the one without the weather."""
     found = []
     for months, limit in (((5, 6), 0.05), ((6,), 0.08)):
@@ -109,21 +97,6 @@ def swapped_flights(trials: int = 500) -> list[Share]:
     return found
 
 
-def made(groups: int, rng: np.random.Generator, gain: float = 0.0, each: int = 120) -> flights.Scored:
-    """Make rows whose days are late together, and two models whose errors go by the day."""
-    day = np.repeat(np.arange(groups), each)
-    logit = -1.0 + rng.normal(0, 0.5, groups)[day] + rng.normal(0, 1, len(day))
-    labels = (rng.random(len(day)) < 1 / (1 + np.exp(-logit))).astype(np.int64)
-    base = logit + rng.normal(0, 1.5, len(day)) + rng.normal(0, 1.0, groups)[day]
-    candidate = base + gain * (2 * labels - 1) + rng.normal(0, 0.8, groups)[day]
-    return flights.Scored(labels, expit(base), expit(candidate), day)
-
-
-def expit(values: Floats) -> Floats:
-    """Give probabilities."""
-    return np.asarray(1 / (1 + np.exp(-values)), dtype=np.float64)
-
-
 def swapped_rows(trials: int = 1000) -> list[Share]:
     """Swap whole groups of made rows whose design effect is large."""
     found = []
@@ -131,15 +104,15 @@ def swapped_rows(trials: int = 1000) -> list[Share]:
         rng = np.random.default_rng(7)
         alarms, effects = 0, []
         for _ in track(range(trials), f"Swapped groups of made rows, {groups}", console=console, transient=True):
-            scored = made(groups, rng, each=400)
+            scored = made(groups, rng, each=CLUSTERED)
             base, candidate = swap(scored.base, scored.candidate, scored.groups, rng)
             estimate = judged(scored.labels, base, candidate, scored.groups)
             alarms += told(estimate)
             effects.append(estimate.design_effect or 0.0)
-        beside = f"design effect {np.median(effects):.0f}"
-        found.append(
-            Share(f"false alarms, made rows, {groups} groups swapped", alarms, trials, high=limit, beside=beside)
-        )
+        effect = float(np.median(effects))
+        found.append(Share(f"false alarms, made rows, {groups} groups swapped", alarms, trials, high=limit))
+        enough = f"design effect of {groups} groups of made rows at least {DESIGN_EFFECT}"
+        found.append(Share(enough, int(effect >= DESIGN_EFFECT), 1, low=1.0, beside=f"median {effect:.0f}"))
     return found
 
 
@@ -185,7 +158,7 @@ def holds(interval: tuple[float, float], truth: float) -> bool:
     return interval[0] <= truth <= interval[1]
 
 
-def power(trials: int = 400) -> list[Share]:
+def power(trials: int = 1000) -> list[Share]:
     """Give a difference of exactly what matters, as many groups as the comment names, and count how often it is told."""
     rng = np.random.default_rng(13)
     matters = true_difference(rng)
@@ -201,52 +174,29 @@ def power(trials: int = 400) -> list[Share]:
     return [Share(f"told from none at the {needed} groups named", seen, trials, 0.72, 0.85, beside)]
 
 
-def references() -> list[Share]:
-    """Compare with slow references: DeLong's definition, a bootstrap of groups, McNemar's test."""
-    rng = np.random.default_rng(17)
-    scored = made(60, rng, GAIN, each=30)
-    agree = [*(bootstrap_agrees(name, scored) for name in metrics.of_task("classification")), delong_agrees(scored)]
-    agree.append(mcnemar_agrees(scored))
+def null_slices(trials: int = 300) -> list[Share]:
+    """Swap whole groups of made rows with 30 slices that mean nothing, and count how often one is shown."""
+    rng = np.random.default_rng(23)
+    shown = np.zeros(2, dtype=np.int64)
+    for _ in track(range(trials), "Slices that mean nothing", console=console, transient=True):
+        shown += sliced.shown(rng, DELTA)
     return [
-        Share("references that agree (DeLong, McNemar, group bootstrap within 10%)", sum(agree), len(agree), low=1.0)
+        Share(f"a slice shown of {sliced.SLICES} that mean nothing, {kind}", int(count), trials, high=0.05)
+        for kind, count in zip(("named", "automatic"), shown, strict=True)
     ]
 
 
-def bootstrap_agrees(name: str, scored: flights.Scored, draws: int = 10_000) -> bool:
-    """Whether the standard error is within 10% of that of a bootstrap of whole groups."""
-    rng = np.random.default_rng(19)
-    rows = [np.flatnonzero(scored.groups == g) for g in range(int(scored.groups.max()) + 1)]
-    sides = [metrics.measure(name, scored.labels, scores) for scores in (scored.base, scored.candidate)]
-    mine = statistics.difference(sides[0], sides[1], scored.groups).standard_error
-    values = np.empty(draws)
-    for i in track(range(draws), f"Bootstrap of {name}", console=console, transient=True):
-        some = np.concatenate([rows[g] for g in rng.integers(0, len(rows), len(rows))])
-        pair = [
-            metrics.measure(name, scored.labels[some], scores[some]).value for scores in (scored.base, scored.candidate)
-        ]
-        values[i] = pair[1] - pair[0]
-    return bool(abs(mine / values.std(ddof=1) - 1) < 0.10)
+def slow_references() -> list[Share]:
+    """Count the references that agree, each on a line."""
+    return [
+        Share(f"agrees: {name}", int(agrees), 1, low=1.0, beside=beside) for name, agrees, beside in references.all()
+    ]
 
 
-def delong_agrees(scored: flights.Scored) -> bool:
-    """Whether the AUC difference of single rows has DeLong's variance, from its definition by all pairs."""
-    positive = scored.labels == 1
-    wins = [np.sign(s[positive][:, None] - s[~positive][None, :]) / 2 + 0.5 for s in (scored.base, scored.candidate)]
-    by_positive, by_negative = ([w.mean(axis=axis) for w in wins] for axis in (1, 0))
-    variance = sum(np.var(part[1] - part[0], ddof=1) / len(part[0]) for part in (by_positive, by_negative))
-    mine = judged(scored.labels, scored.base, scored.candidate, np.arange(len(scored.labels)))
-    return bool(abs(mine.standard_error / variance**0.5 - 1) < 0.005)
-
-
-def mcnemar_agrees(scored: flights.Scored) -> bool:
-    """Whether the accuracies of single rows are told apart as McNemar's (1947) test tells them."""
-    right = [(scores >= 0.5) == scored.labels for scores in (scored.base, scored.candidate)]
-    gained, lost = int((right[1] & ~right[0]).sum()), int((right[0] & ~right[1]).sum())
-    reference = float(stats.chi2.sf((gained - lost) ** 2 / (gained + lost), 1))
-    sides = [metrics.measure("accuracy", scored.labels, scores) for scores in (scored.base, scored.candidate)]
-    mine = statistics.difference(sides[0], sides[1], np.arange(len(scored.labels))).p_value()
-    return abs(mine - reference) < 0.01
-
+PARTS = {
+    part.__name__: part
+    for part in (swapped_flights, swapped_rows, nothing_changed, coverage, power, null_slices, slow_references)
+}
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -92,6 +92,16 @@ def test_groups_are_numbered_without_gaps() -> None:
     assert codes(["b", "a", "b", "c"]).tolist() == [1, 0, 1, 2]
 
 
+def test_the_days_of_two_months_get_the_jackknife(rng: np.random.Generator) -> None:
+    days = np.repeat(np.arange(61), 5)
+    labels, scores = rng.integers(0, 2, 305), rng.random(305)
+    found = measure("roc_auc", labels, scores)
+    left_out = [measure("roc_auc", labels[days != day], scores[days != day]).value for day in range(61)]
+
+    expected = (np.square(np.array(left_out) - found.value).sum() * 60 / 61) ** 0.5
+    assert estimate(found, days).standard_error == pytest.approx(expected)
+
+
 def test_few_groups_get_the_wider_interval_of_the_jackknife(rng: np.random.Generator) -> None:
     sizes = rng.integers(5, 60, 20)
     days = np.repeat(np.arange(20), sizes)
