@@ -123,7 +123,26 @@ def test_the_row_id_of_a_base_is_read_without_running_it(tmp_path: Path, schema:
     (tmp_path / "src/model").mkdir(parents=True)
     (tmp_path / "src/model/schema.py").write_text(schema)
 
-    assert base.row_id(tmp_path) == expected
+    assert base.declared(tmp_path, "ROW_ID") == expected
+
+
+@pytest.mark.parametrize(
+    ("schema", "expected"),
+    [
+        ('SLICES: tuple[str, ...] = ("carrier", "gone")', ("carrier",)),
+        ('SLICES = ["carrier"]', ("carrier",)),
+        ("SLICES = (LABEL,)", ()),
+        ("SLICES = 7", ()),
+        ("", ()),
+    ],
+)
+def test_the_slices_of_a_base_are_those_that_the_rows_have(
+    tmp_path: Path, schema: str, expected: tuple[str, ...]
+) -> None:
+    (tmp_path / "src/model").mkdir(parents=True)
+    (tmp_path / "src/model/schema.py").write_text(schema)
+
+    assert base.names(tmp_path, "SLICES", ["carrier", "late"]) == expected
 
 
 def requirements(folder: Path, text: str) -> Path:

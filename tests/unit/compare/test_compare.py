@@ -117,6 +117,20 @@ def test_a_line_in_features_gives_another_bundle_and_the_base_is_restored_withou
     assert project.git("status", "--porcelain") in ("", "M dvc.lock", " M dvc.lock")
 
 
+def test_a_pull_request_that_drops_a_sensitive_column_is_judged_by_it_still(project: Project) -> None:
+    project.edit("src/model/schema.py", "SENSITIVE: tuple[str, ...] = ()", 'SENSITIVE = ("origin",)')
+    project.commit("Name what is sensitive")
+    project.git("switch", "--quiet", "--create", "weather")
+    project.edit("src/model/schema.py", 'SENSITIVE = ("origin",)', "SENSITIVE = ()")
+    project.use_weather()
+    project.commit("Use the weather")
+
+    report = project.compare("--base", "main")
+
+    assert {row["column"] for row in report["fairness"]["rows"]} == {"origin"}
+    assert "src/model/schema.py drops origin, by which the base is judged; so is this." in report["notes"]
+
+
 def test_what_is_sensitive_is_judged_as_such_and_shown_nowhere_else(project: Project) -> None:
     project.edit("src/model/schema.py", "SENSITIVE: tuple[str, ...] = ()", 'SENSITIVE = ("origin", "flight_id")')
     project.edit("params.yaml", "rule: fixed", "rule: best_f1")

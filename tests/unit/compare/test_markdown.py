@@ -278,6 +278,19 @@ def test_parts_are_cut_from_the_last_on(monkeypatch: pytest.MonkeyPatch) -> None
     assert "left out: too long for a comment. The HTML report has all." in text
 
 
+def test_the_first_line_stays_where_every_text_needs_escaping() -> None:
+    spelled = "&" * 200
+    failed = [GateRow(gate=f"{i}", state="failed", text=spelled) for i in range(40)]
+    lifted = [GateRow(gate=f"{i}", state="overridden", text=spelled) for i in range(40)]
+
+    text = markdown.render(make_report(gates=[*failed, *lifted], notes=[spelled] * 40))
+
+    assert len(text) < 65_536
+    assert text.startswith("**Better**: roc_auc")
+    assert "**Blocked** by gates.yaml" in text
+    assert "left out: too long for a comment" in text
+
+
 def test_the_terminal_gets_no_html() -> None:
     text = markdown.plain(markdown.render(make_report()))
 

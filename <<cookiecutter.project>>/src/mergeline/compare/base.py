@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import md5
 from pathlib import Path
+from typing import Any
 
 from .. import config, objects, repo
 from ..config import Gates, Params
@@ -189,15 +190,23 @@ def _strangers(checkout: Path, lock: bytes) -> int:
     return count
 
 
-def row_id(checkout: Path) -> str | None:
-    """Give the base's ROW_ID without running its code, or None where that is not a plain text."""
+def declared(checkout: Path, name: str) -> Any:
+    """Give what src/model/schema.py assigns to a name, without running it; None where it does not, or no literal."""
     try:
         tree = ast.parse((checkout / "src/model/schema.py").read_bytes())
     except (OSError, SyntaxError):
         return None
     for node in tree.body:
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-        value = getattr(node, "value", None)
-        if any(isinstance(t, ast.Name) and t.id == "ROW_ID" for t in targets) and isinstance(value, ast.Constant):
-            return str(value.value)
+        if any(isinstance(target, ast.Name) and target.id == name for target in targets):
+            try:
+                return ast.literal_eval(node.value)  # type: ignore[attr-defined] # what has a target has a value
+            except (ValueError, AttributeError):
+                return None
     return None
+
+
+def names(checkout: Path, which: str, there: Sequence[str]) -> tuple[str, ...]:
+    """Give the columns that the base's schema.py lists as `which`, as far as they are `there`."""
+    found = declared(checkout, which)
+    return tuple(str(name) for name in found if name in there) if isinstance(found, tuple | list | set) else ()

@@ -4,6 +4,7 @@ import sys
 import webbrowser
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -118,9 +119,10 @@ def build(
     judging = (other.params if other else None) or params
     gates.check(rules, params.task)
     suited = own_metrics.load(gates.suited(rules, params.task), other.root if other else None, root)
-    names, level = schema_names(), judging.compare.level
-    limits.check_columns(rules, names.sensitive)
     held_out = frames.read(root / HELD_OUT)
+    own, level = schema_names(), judging.compare.level
+    names = _kept(own, other.root, held_out.columns) if other else own
+    limits.check_columns(rules, names.sensitive)
     candidate, theirs, reason = bundle.load(root / "bundle"), None, other.problem if other else None
     if other and reason is None:
         theirs, reason = _load(other, root, held_out, names)
@@ -182,6 +184,7 @@ def build(
             scored.judged,
             scored.anew.source if scored.base is not None else None,
             theirs is not None and theirs.id == candidate.id,
+            sorted({*names.slices} - {*own.slices} | {*names.sensitive} - {*own.sensitive}),
         ),
         curves=curves.run(scored, params.task),
         importance=importance.run(other.root if other and theirs else None, root),
@@ -216,6 +219,13 @@ def schema_names() -> Names:
         raise BadData(f"src/model/schema.py: {error}", "Add it; the README has the list.") from error
 
 
+def _kept(own: Names, base: Path, columns: list[str]) -> Names:
+    """Add the slices and sensitive columns of the base: a pull request cannot drop what it is judged by."""
+    slices = (*own.slices, *bases.names(base, "SLICES", columns))
+    sensitive = (*own.sensitive, *bases.names(base, "SENSITIVE", columns))
+    return replace(own, slices=tuple(dict.fromkeys(slices)), sensitive=tuple(dict.fromkeys(sensitive)))
+
+
 @contextmanager
 def _base(root: Path, commit: str | None, rev: str) -> Iterator[Base | None]:
     """Enter the base's checkout, saying how long that took."""
@@ -227,7 +237,7 @@ def _base(root: Path, commit: str | None, rev: str) -> Iterator[Base | None]:
 
 def _load(other: Base, root: Path, held_out: pl.DataFrame, names: Names) -> tuple[Bundle | None, str | None]:
     """Load the base's bundle, or say why it cannot be judged."""
-    theirs = bases.row_id(other.root)
+    theirs = bases.declared(other.root, "ROW_ID")
     if theirs is not None and theirs != names.row_id:
         return None, f"row id changed from {theirs} to {names.row_id}"
     known = frames.read(root / TRAINED_ON)["row_id"].to_list() + held_out[names.row_id].cast(pl.String).to_list()
@@ -262,7 +272,13 @@ def _flat(found: Any, before: str = "") -> dict[str, str]:
 
 
 def _notes(
-    root: Path, params: Params, judging: Params, judged: report.Judged, noise: report.Noise | None, identical: bool
+    root: Path,
+    params: Params,
+    judging: Params,
+    judged: report.Judged,
+    noise: report.Noise | None,
+    identical: bool,
+    dropped: list[str],
 ) -> list[str]:
     """Say what a careful reader must know beside the numbers."""
     usual = config.Export()
@@ -290,6 +306,7 @@ def _notes(
                 noise == "of the base"
             ),
             "`compare` of params.yaml changed; the base's was applied.": params.compare != judging.compare,
+            f"src/model/schema.py drops {', '.join(dropped)}, by which the base is judged; so is this.": bool(dropped),
             "There are uncommitted changes: the numbers are of the working copy.": bool(repo.uncommitted(root)),
         }.items()
         if applies

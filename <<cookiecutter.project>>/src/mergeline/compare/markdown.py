@@ -17,23 +17,19 @@ HEX = re.compile(r"[0-9a-f]{7,64}")
 
 
 def render(report: Report, spare: int = 0) -> str:
-    """Give the whole report in Markdown, below GitHub's limit: long parts are left out from the last one on.
+    """Give the whole report in Markdown, below GitHub's limit: parts are left out from the last one on, never the first.
 
     Args:
         report: what was found.
         spare: characters that are to stay free below the limit.
     """
-    parts = [part for make in PARTS if (part := make(report))]
-    head, tail = _head(report), parts
-    cut = 0
-    while tail and len("\n\n".join([*head, *tail])) > LARGEST - spare:
-        tail, cut = tail[:-1], cut + 1
-    if cut:
-        tail = [
-            *tail,
-            f"*{cut} part{'s' if cut > 1 else ''} left out: too long for a comment. The HTML report has all.*",
-        ]
-    return "\n\n".join([*head, *tail]) + "\n"
+    parts = [*_head(report), *(part for make in PARTS if (part := make(report)))]
+    kept = len(parts)
+    while kept > 1 and len("\n\n".join(parts[:kept])) > LARGEST - spare:
+        kept -= 1
+    if cut := len(parts) - kept:
+        parts[kept:] = [f"*{plural(cut, 'part')} left out: too long for a comment. The HTML report has all.*"]
+    return "\n\n".join(parts) + "\n"
 
 
 def plain(text: str) -> str:

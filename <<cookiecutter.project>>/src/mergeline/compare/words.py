@@ -140,7 +140,7 @@ def needed(row: MetricRow, judged: Judged, level: float) -> str:
         return "no smallest difference that matters is set"
     found = row.difference.estimate().groups_needed(row.matters, level)
     if found is None:
-        return f"training anew alone moves it by more than the {row.matters:g} that matters can be told from"
+        return f"no number of {unit_name(judged)} tells {row.matters:g} from none, training anew alone moves it by more"
     value, low, high = (rounded(number) for number in found)
     return f"telling {row.matters:g} from none takes about {value} {unit_name(judged)} ({low} to {high})"
 
