@@ -169,6 +169,10 @@ class Gates(_Strict, frozen=True, kw_only=True):
     overrides: list[Override] = []
     promotion: Promotion = Promotion()
 
+    def lifted(self, number: int | None) -> dict[str, str]:
+        """Give the reasons, by gate, of the overrides for a pull request."""
+        return {one.gate: one.reason for one in self.overrides if one.pull_request == number}
+
 
 T = TypeVar("T", bound=_Strict)
 

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from mergeline import config
-from mergeline.compare import overrides
+from mergeline.compare import gates
+from mergeline.compare import overrides as settling
 from mergeline.config import Gates
-from mergeline.forge import event
+from mergeline.forge import event, overrides
 from mergeline.forge.github import GitHub
 from tests.local_forge.api import GitHubAPI
 from tests.unit.compare.conftest import make_report, metric_row
@@ -28,7 +29,7 @@ def rules(text: str) -> Gates:
 def test_an_entry_lifts_one_gate_for_one_pull_request(number: int | None, state: str) -> None:
     report = make_report(metrics=[metric_row(value=-0.032, word="worse")])
 
-    found = overrides.settle(report, rules(WRITTEN), None, number, 0.95)
+    found = settling.settle(report, rules(WRITTEN), None, number, 0.95)
 
     assert [gate.state for gate in found.gates] == [state]
     assert ("lifted: new airport" in found.gates[0].text) == (state == "overridden")
@@ -45,7 +46,7 @@ def test_a_maintainers_label_and_reason_lift_a_gate(api: GitHubAPI, forge: GitHu
     api.label(number, "override", by="ann")
     api.say(number, SAYS, by="cy")
 
-    found = overrides.of(rules(GATES), forge, number)
+    found = overrides.of({}, forge, number, gates.names(rules(GATES)))
 
     assert found.lifted == {GATE: "the rows of May are wrong (cy)"}
     assert not found.notes
@@ -70,7 +71,7 @@ def test_what_lacks_permission_or_reason_lifts_nothing_and_is_told(
     api.label(number, "override", by=by)
     api.say(number, says, by=author)
 
-    found = overrides.of(rules(GATES), forge, number)
+    found = overrides.of({}, forge, number, gates.names(rules(GATES)))
 
     assert not found.lifted
     assert note in found.notes[0]
@@ -80,13 +81,13 @@ def test_a_reason_without_the_label_lifts_nothing(api: GitHubAPI, forge: GitHub)
     number = lifting(api)
     api.say(number, SAYS, by="ann")
 
-    assert overrides.of(rules(GATES), forge, number) == overrides.Overrides({})
+    assert overrides.of({}, forge, number, gates.names(rules(GATES))) == overrides.Overrides({})
 
 
 def test_a_forge_that_does_not_answer_lifts_nothing_and_is_told(api: GitHubAPI, forge: GitHub) -> None:
     api.fail["issues/get"] = (500, {"message": "Server Error"})
 
-    found = overrides.of(rules(WRITTEN), forge, 7)
+    found = overrides.of(rules(WRITTEN).lifted(7), forge, 7)
 
     assert found.lifted == {GATE: "new airport"}
     assert found.notes[0].startswith("No override by label")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from .. import config, forge, objects, repo, store
 from ..errors import Conflict, RepositoryTrouble, Usage
+from ..forge import overrides
 from . import commits, ledger, manifest, pins, proposal
 from .manifest import Pin, Release
 
@@ -166,9 +167,11 @@ def _trailers(root: Path, environment: str, release: Release, more: Mapping[str,
         found["Pull-request"] = f"#{number}"
     if (verdict := ledger.verdict_words(release)) is not None:
         found["Verdict"] = verdict
-    from ..compare import overrides  # needs the statistics, which most moves of a pin do not
-
-    lifted = overrides.of(config.gates(root), forge.connect(root), number).lifted if number is not None else {}
+    lifted = (
+        overrides.of(config.gates(root).lifted(number), forge.connect(root), number).lifted
+        if number is not None
+        else {}
+    )
     if lifted:
         found["Override"] = " ".join("; ".join(f"{gate} ({why})" for gate, why in lifted.items()).split())
     return "".join(f"{key}: {value}\n" for key, value in {**found, **more}.items())
