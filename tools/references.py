@@ -27,7 +27,7 @@ PATIENTS = {
 """S100B in 0.01 µg/l of its 113 patients, by (poor outcome, WFNS grade); data of Turck et al. (2010)."""
 
 
-def all() -> list[Agreement]:  # noqa: A001
+def agreements() -> list[Agreement]:
     """Compare everything with its reference."""
     rng = np.random.default_rng(17)
     scored = made(60, rng, GAIN, each=30)

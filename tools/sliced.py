@@ -41,9 +41,9 @@ def pull_request(rng: np.random.Generator) -> Scored:
     )
 
 
-def shown(rng: np.random.Generator, matters: float) -> tuple[bool, bool]:
+def shown(scored: Scored, matters: float) -> tuple[bool, bool]:
     """Say whether a named slice and one that was searched for are shown."""
-    scored, auc = pull_request(rng), metrics.ALL["roc_auc"]
+    auc = metrics.ALL["roc_auc"]
     named = slices.run(scored, NAMES.slices, auc, matters, 0.95).moved
     found, _ = discovered.run(scored, KINDS, NAMES, auc, matters, 0.95)
     return bool(named), bool(found)

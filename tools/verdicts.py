@@ -179,7 +179,7 @@ def null_slices(trials: int = 300) -> list[Share]:
     rng = np.random.default_rng(23)
     shown = np.zeros(2, dtype=np.int64)
     for _ in track(range(trials), "Slices that mean nothing", console=console, transient=True):
-        shown += sliced.shown(rng, DELTA)
+        shown += sliced.shown(sliced.pull_request(rng), DELTA)
     return [
         Share(f"a slice shown of {sliced.SLICES} that mean nothing, {kind}", int(count), trials, high=0.05)
         for kind, count in zip(("named", "automatic"), shown, strict=True)
@@ -189,7 +189,8 @@ def null_slices(trials: int = 300) -> list[Share]:
 def slow_references() -> list[Share]:
     """Count the references that agree, each on a line."""
     return [
-        Share(f"agrees: {name}", int(agrees), 1, low=1.0, beside=beside) for name, agrees, beside in references.all()
+        Share(f"agrees: {name}", int(agrees), 1, low=1.0, beside=beside)
+        for name, agrees, beside in references.agreements()
     ]
 
 

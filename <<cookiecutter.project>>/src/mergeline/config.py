@@ -3,6 +3,7 @@
 import math
 import re
 import sys
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
@@ -107,8 +108,17 @@ class Params(_Strict, frozen=True, kw_only=True):
     compare: Compare = Compare()
 
 
-class Rules(_Strict, frozen=True, kw_only=True):
-    """What a candidate must pass for one metric; an absent rule is not asked."""
+class _Asked(_Strict, frozen=True, kw_only=True):
+    """Rules by name; an absent one is not asked."""
+
+    def asked(self) -> dict[str, float]:
+        """Give the limit of each rule that is asked, in the order of the fields; 1 for one that is only on or off."""
+        found = {name: getattr(self, name) for name in self.__struct_fields__}
+        return {name: float(value) for name, value in found.items() if value is not None and value is not False}
+
+
+class Rules(_Asked, frozen=True, kw_only=True):
+    """What a candidate must pass for one metric."""
 
     not_worse: bool = False
     proven_not_worse: bool = False
@@ -128,8 +138,8 @@ class MetricGate(_Strict, frozen=True, kw_only=True):
     rules: Rules = Rules()
 
 
-class Limits(_Strict, frozen=True, kw_only=True):
-    """What a candidate must pass beside the metrics; an absent rule is not asked. `at_most_times` is of the base's value."""
+class Limits(_Asked, frozen=True, kw_only=True):
+    """What a candidate must pass beside the metrics. `at_most_times` is of the base's value."""
 
     not_worse: bool = False
     at_least: float | None = None
@@ -168,6 +178,19 @@ class Gates(_Strict, frozen=True, kw_only=True):
     data: dict[str, Limits] = {}
     overrides: list[Override] = []
     promotion: Promotion = Promotion()
+
+    def limits(self) -> Iterator[tuple[str, str, Limits]]:
+        """Give what is asked beside the metrics: section, name there (`column.measure` in `fairness`), and the limits."""
+        plain = {section: getattr(self, section) for section in ("slices", "flips", "calibration", "cost", "data")}
+        gaps = {f"{column}.{measure}": found for column, of in self.fairness.items() for measure, found in of.items()}
+        for section, content in {**plain, "fairness": gaps}.items():
+            for name, found in content.items():
+                yield section, name, found
+
+    def names(self) -> list[str]:
+        """Give the names of all rules that are asked, as overrides and comments use them."""
+        found = [f"{name}.{rule}" for name, gate in self.metrics.items() for rule in gate.rules.asked()]
+        return found + [f"{section}.{name}.{rule}" for section, name, of in self.limits() for rule in of.asked()]
 
     def lifted(self, number: int | None) -> dict[str, str]:
         """Give the reasons, by gate, of the overrides for a pull request."""

@@ -6,8 +6,8 @@ row per group this is the usual row-wise interval, and for the AUC it is DeLong'
 
 Sources: Obuchowski (1997) for the AUC with clustered rows; Cameron & Miller (2015) for the factor G / (G - 1)
 and Student's t with G - 1 degrees of freedom; Efron & Stein (1981) for the jackknife, which leaves one group out at
-a time and does not underestimate where groups are few (MacKinnon, Nielsen & Webb 2023: CV3); Satterthwaite (1946) for the degrees of freedom of a sum of
-two variances. `metrics` has the influence values and their sources.
+a time and does not underestimate where groups are few (CV3 of MacKinnon, Nielsen & Webb 2023); Satterthwaite (1946)
+for the degrees of freedom of a sum of two variances. `metrics` has the influence values and their sources.
 """
 
 from collections.abc import Callable, Sequence

@@ -193,6 +193,37 @@ def test_a_worse_model_is_stopped_with_the_reason(project: Project) -> None:
     assert "**Blocked** by gates.yaml" in (project.root / "report/report.md").read_text()
 
 
+def test_rules_beside_the_metrics_are_asked_of_what_was_found(project: Project) -> None:
+    asked = "slices: { carrier: { at_least: 0.99 } }\ndata: { suspects: { at_most: 0 } }\noverrides: []"
+    project.edit("gates.yaml", "overrides: []", asked)
+    project.commit("Ask for more")
+    project.git("switch", "--quiet", "--create", "weather")
+    project.use_weather()
+    project.commit("Use the weather")
+
+    report = project.compare("--base", "main", expected=3)
+
+    states = {gate["gate"]: gate["state"] for gate in report["gates"]}
+    assert (states["slices.carrier.at_least"], states["data.suspects.at_most"]) == ("failed", "passed")
+    assert "slices.carrier.at_least: carrier=" in project.said.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("slices: { airline: { not_worse: true } }", "slices.airline: SLICES of src/model/schema.py has no airline"),
+        ("fairness: { sex: { selection rate: { at_most: 0.1 } } }", "fairness.sex: SENSITIVE of src/model/schema.py"),
+    ],
+)
+def test_a_rule_about_a_column_that_is_none_is_an_error(project: Project, asked: str, said: str) -> None:
+    project.edit("gates.yaml", "overrides: []", f"{asked}\noverrides: []")
+    project.commit("Ask for what is not there")
+
+    project.compare("--base", "main", expected=6)
+
+    assert f"gates.yaml: {said}" in project.said.splitlines()[-1]
+
+
 def test_rules_come_from_the_base_branch(project: Project) -> None:
     project.edit("gates.yaml", "at_least: 0.5", "at_least: 0.99")
     project.commit("Ask for much")

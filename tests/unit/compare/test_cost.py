@@ -12,6 +12,7 @@ from mergeline import bundle
 from mergeline.bundle import Bundle
 from mergeline.columns import Raw
 from mergeline.compare import cost
+from mergeline.compare.limits import COST
 from mergeline.compare.report import Cost
 from tests.unit.compare.conftest import write_bundle
 
@@ -34,6 +35,7 @@ def costs(base: tuple[Path, Bundle] | None, candidate: tuple[Path, Bundle], rows
 def test_everything_is_known_of_two_models_of_one_machine(tmp_path: Path, rows: pl.DataFrame) -> None:
     found = costs(side(tmp_path / "a", 2.0, HERE), side(tmp_path / "b", 3.0, HERE), rows)
 
+    assert tuple(found) == COST, "the names that a rule of gates.yaml may take"
     assert found["training"] == Cost(name="training", unit="s", base=2.0, candidate=3.0)
     assert found["peak memory"] == Cost(name="peak memory", unit="MB", base=400.0, candidate=400.0)
     size = sum(file.stat().st_size for file in (tmp_path / "b/bundle").iterdir())

@@ -5,7 +5,7 @@ import msgspec
 import pytest
 
 from mergeline import config
-from mergeline.compare import gates, overrides
+from mergeline.compare import gates
 from mergeline.config import Gates
 from mergeline.errors import BadSettings, Integrity
 from mergeline.metrics import ALL
@@ -110,7 +110,7 @@ def test_a_report_that_praises_itself_is_judged_by_its_numbers() -> None:
 
     assert found.word == "worse"
     assert found.metrics[0].matters == 0.005
-    assert overrides.settle(found, STRICT, None, None, 0.95).fails() == [
+    assert gates.settle(found, STRICT, None, None, 0.95).fails() == [
         "roc_auc.not_worse: worse by 0.032: 0.712 to 0.68, 95% interval -0.05245 to -0.01155",
         "roc_auc.at_least: 0.68 is not at least 0.7",
     ]

@@ -1,12 +1,13 @@
 """Rules beside the metrics: over slices, sensitive columns, flips, calibration, cost and data."""
 
+import re
 from typing import Any
 
 import msgspec
 import pytest
 
 from mergeline import config
-from mergeline.compare import gates, limits
+from mergeline.compare import fairness, gates, limits
 from mergeline.compare.report import (
     Calibration,
     Cost,
@@ -24,6 +25,7 @@ from mergeline.compare.report import (
 from mergeline.config import Gates
 from mergeline.errors import BadSettings
 from tests.unit.compare.conftest import make_report
+from tools.bake import TEMPLATE
 
 METRICS = "primary: roc_auc\nmetrics: {roc_auc: {matters: 0.005}}\n"
 
@@ -53,6 +55,7 @@ SLICES = Slices(
         SliceValue(column="carrier", value="AA", rows=900, base=0.72, candidate=0.65, word="worse"),
         SliceValue(column="carrier", value="UA", rows=900, base=0.72, candidate=0.71),
         SliceValue(column="carrier", value="HA", rows=3, reason="too few rows or groups"),
+        SliceValue(column="carrier", value="XX", rows=0, reason="not among the 100 largest"),
     ],
 )
 REPORT = make_report(
@@ -72,15 +75,15 @@ REPORT = make_report(
 @pytest.mark.parametrize(
     ("text", "state", "said"),
     [
-        ("slices: {carrier: {not_worse: true}}", "failed", "carrier=AA is worse: 0.72 to 0.65"),
+        ("slices: {carrier: {not_worse: true}}", "failed", "carrier=AA is worse: 0.7200 to 0.6500"),
         ("slices: {carrier=UA: {not_worse: true}}", "passed", "harm is not shown"),
         ("slices: {carrier: {at_least: 0.6}}", "passed", "all 2 values are at least 0.6"),
         ("slices: {carrier: {at_least: 0.7}}", "failed", "carrier=AA 0.65 is not at least 0.7"),
         ("slices: {carrier=HA: {at_least: 0.6}}", "failed", "not measured: too few rows or groups"),
         ("slices: {carrier=HA: {not_worse: true}}", "passed", "not measured: too few rows or groups"),
+        ("slices: {carrier=XX: {not_worse: true}}", "failed", "not measured: not among the 100 largest"),
         ("fairness: {sex: {selection rate: {not_worse: true}}}", "failed", "gap of selection rate by sex is wider"),
         ("fairness: {sex: {selection rate: {at_most: 0.2}}}", "passed", "0.12 is at most 0.2"),
-        ("fairness: {sex: {accuracy: {at_most: 0.2}}}", "failed", "not measured: fewer than two values"),
         ("flips: {right to wrong: {at_most: 0.02}}", "failed", "right to wrong 0.03 is not at most 0.02"),
         ("flips: {changed: {at_most: 0.08}}", "passed", "0.08 is at most 0.08"),
         ("calibration: {error: {at_most: 0.05}}", "passed", "0.05 is at most 0.05"),
@@ -138,3 +141,47 @@ def test_a_slice_that_the_report_lacks_is_an_error_and_no_pass() -> None:
     report: Report = make_report()
     with pytest.raises(BadSettings, match=r"slices\.carrier: the report has no such slice"):
         gates.judge(rules("slices: {carrier: {not_worse: true}}"), report)
+
+
+def test_a_measure_that_these_classes_do_not_have_is_an_error_and_no_pass() -> None:
+    with pytest.raises(
+        BadSettings, match=r"fairness\.sex\.accuracy: not measured with these classes; allowed: selection"
+    ):
+        gates.judge(rules("fairness: {sex: {accuracy: {not_worse: true}}}"), REPORT)
+
+
+def test_a_gap_between_values_that_are_too_small_is_not_shown_to_be_small() -> None:
+    report = make_report()
+
+    (found,) = gates.judge(rules("fairness: {sex: {selection rate: {at_most: 0.2}}}"), report)
+
+    assert (found.state, found.text) == (
+        "failed",
+        "not measured: fewer than two values have enough rows and groups",
+    )
+
+
+def test_a_report_that_calls_a_slice_worse_without_a_base_fails_in_a_sentence() -> None:
+    odd = msgspec.structs.replace(
+        SLICES, asked=[SliceValue(column="a", value="b", rows=9, candidate=0.5, word="worse")]
+    )
+
+    (found,) = gates.judge(rules("slices: {a: {not_worse: true}}"), make_report(slices=odd))
+
+    assert (found.state, found.text) == ("failed", "a=b is worse: n/a to 0.5000")
+
+
+def test_the_names_of_the_fairness_measures_are_those_that_are_measured() -> None:
+    assert {*limits.MEASURES["classification"]} == {*fairness.TWO_CLASSES, *fairness.MORE_CLASSES}
+    assert {*limits.MEASURES["regression"]} == {*fairness.REGRESSION}
+
+
+def test_the_page_on_gates_names_all_that_a_rule_may_name() -> None:
+    page = (TEMPLATE / "<<cookiecutter.project>>/docs/gates.md").read_text()
+    lines = {name: line for line in page.splitlines() for name in limits.RULES if line.startswith(f"| `{name}`")}
+
+    for section, names in {"flips": limits.FLIPS, "cost": limits.COST, "data": limits.DATA}.items():
+        assert {*re.findall("`([^`]+)`", lines[section])} == {section, *names, *limits.RULES[section]}
+    for section, of in limits.RULES.items():
+        assert [*re.findall("`([^`]+)`", lines[section].split("|")[3])] == [*of]
+    assert all(f"`{measure}`" in page for measures in limits.MEASURES.values() for measure in measures)

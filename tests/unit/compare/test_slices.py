@@ -11,6 +11,7 @@ from mergeline.bundle import Bundle
 from mergeline.compare import judge, markdown, slices
 from mergeline.compare.judge import Names, Unit
 from mergeline.compare.report import Slices
+from mergeline.errors import BadSettings
 from mergeline.metrics import ALL
 from mergeline.statistics import Estimate
 
@@ -148,3 +149,49 @@ def test_when_every_slice_is_too_small_the_comment_says_so() -> None:
     assert "No slice is large enough to judge, of 2" in text
     assert "`carrier = AA`, `carrier = 'DL'`" in text
     assert msgspec.json.decode(msgspec.json.encode(few), type=Slices) == few
+
+
+def test_slices_that_the_gates_name_are_measured_whether_they_moved_or_not(
+    make_bundle: MakeBundle, rows: pl.DataFrame, names: Names
+) -> None:
+    rare = rows.with_row_index().with_columns(
+        pl.when(pl.col("index") < 5).then(pl.lit("few")).otherwise(pl.col("carrier")).alias("carrier")
+    )
+    base, candidate = make_bundle({"wind": 1.5}), make_bundle({"wind": -1.5})
+    scored = judge.score(rare, candidate, base, names, BY_DAY)
+    moved = slices.run(scored, ("carrier",), ALL["roc_auc"], 0.005, 0.95).moved
+
+    every = slices.asked(scored, ("carrier",), ["carrier", "carrier=XX"], ALL["roc_auc"], moved)
+
+    by_value = {row.value: row for row in every}
+    assert {value: row.word for value, row in by_value.items()} == {
+        "AA": "worse",
+        "DL": "worse",
+        "UA": "worse",
+        "few": "no change shown",
+        "XX": "no change shown",
+    }
+    assert by_value["few"].reason == "too few rows or groups"
+    assert (by_value["XX"].rows, by_value["XX"].candidate) == (0, None)
+    for value in ("AA", "DL", "UA"):
+        inside = (scored.rows["carrier"] == value).to_numpy()
+        assert by_value[value].candidate == judge.influence("roc_auc", scored, "candidate", inside).value
+        assert by_value[value].base == judge.influence("roc_auc", scored, "base", inside).value
+
+
+def test_a_slice_of_a_first_model_has_the_value_of_the_candidate_alone(
+    make_bundle: MakeBundle, rows: pl.DataFrame, names: Names
+) -> None:
+    scored = judge.score(rows, make_bundle({"wind": 1.5}), None, names, BY_DAY)
+
+    (row,) = slices.asked(scored, ("carrier",), ["carrier=AA"], ALL["roc_auc"], [])
+
+    assert row.candidate is not None
+    assert (row.base, row.reason) == (None, "there is no base")
+
+
+def test_a_column_that_is_no_slice_is_an_error(make_bundle: MakeBundle, rows: pl.DataFrame, names: Names) -> None:
+    scored = judge.score(rows, make_bundle({"wind": 1.5}), None, names, BY_DAY)
+
+    with pytest.raises(BadSettings, match=r"slices\.hour: SLICES of src/model/schema\.py has no hour; it has: carrier"):
+        slices.asked(scored, ("carrier",), ["hour"], ALL["roc_auc"], [])

@@ -7,15 +7,16 @@ import pytest
 
 from mergeline import config
 from mergeline.compare import gates
-from mergeline.compare import overrides as settling
 from mergeline.config import Gates
 from mergeline.forge import event, overrides
 from mergeline.forge.github import GitHub
 from tests.local_forge.api import GitHubAPI
 from tests.unit.compare.conftest import make_report, metric_row
 
-GATES = "primary: roc_auc\nmetrics:\n  roc_auc: {matters: 0.005, rules: {not_worse: true}}\n"
-WRITTEN = GATES + "overrides: [{gate: roc_auc.not_worse, pull_request: 7, reason: new airport}]\n"
+WRITTEN = (
+    "primary: roc_auc\nmetrics:\n  roc_auc: {matters: 0.005, rules: {not_worse: true}}\n"
+    "overrides: [{gate: roc_auc.not_worse, pull_request: 7, reason: new airport}]\n"
+)
 GATE = "roc_auc.not_worse"
 SAYS = f"I looked at them.\n\noverride {GATE}: the rows of May are wrong"
 ROLES = {"ann": "maintain", "bob": "write", "cy": "admin"}
@@ -29,7 +30,7 @@ def rules(text: str) -> Gates:
 def test_an_entry_lifts_one_gate_for_one_pull_request(number: int | None, state: str) -> None:
     report = make_report(metrics=[metric_row(value=-0.032, word="worse")])
 
-    found = settling.settle(report, rules(WRITTEN), None, number, 0.95)
+    found = gates.settle(report, rules(WRITTEN), None, number, 0.95)
 
     assert [gate.state for gate in found.gates] == [state]
     assert ("lifted: new airport" in found.gates[0].text) == (state == "overridden")
@@ -46,7 +47,7 @@ def test_a_maintainers_label_and_reason_lift_a_gate(api: GitHubAPI, forge: GitHu
     api.label(number, "override", by="ann")
     api.say(number, SAYS, by="cy")
 
-    found = overrides.of({}, forge, number, gates.names(rules(GATES)))
+    found = overrides.of({}, [GATE], forge, number)
 
     assert found.lifted == {GATE: "the rows of May are wrong (cy)"}
     assert not found.notes
@@ -71,23 +72,44 @@ def test_what_lacks_permission_or_reason_lifts_nothing_and_is_told(
     api.label(number, "override", by=by)
     api.say(number, says, by=author)
 
-    found = overrides.of({}, forge, number, gates.names(rules(GATES)))
+    found = overrides.of({}, [GATE], forge, number)
 
     assert not found.lifted
     assert note in found.notes[0]
+
+
+def test_a_gate_whose_name_holds_a_colon_is_lifted(api: GitHubAPI, forge: GitHub) -> None:
+    number = lifting(api)
+    api.label(number, "override", by="ann")
+    api.say(number, "override slices.time=10:30.not_worse: few rows", by="ann")
+
+    assert overrides.of({}, ["slices.time=10:30.not_worse"], forge, number).lifted == {
+        "slices.time=10:30.not_worse": "few rows (ann)"
+    }
+
+
+def test_many_remarks_of_one_person_ask_once_what_that_person_may_do(api: GitHubAPI, forge: GitHub) -> None:
+    number = lifting(api)
+    api.label(number, "override", by="ann")
+    for _ in range(5):
+        api.say(number, SAYS, by="bob")
+
+    overrides.of({}, [GATE], forge, number)
+
+    assert [path.split("/")[-2] for _, path, _, _ in api.log if "collaborators" in path] == ["ann", "bob"]
 
 
 def test_a_reason_without_the_label_lifts_nothing(api: GitHubAPI, forge: GitHub) -> None:
     number = lifting(api)
     api.say(number, SAYS, by="ann")
 
-    assert overrides.of({}, forge, number, gates.names(rules(GATES))) == overrides.Overrides({})
+    assert overrides.of({}, [GATE], forge, number) == overrides.Overrides({})
 
 
 def test_a_forge_that_does_not_answer_lifts_nothing_and_is_told(api: GitHubAPI, forge: GitHub) -> None:
     api.fail["issues/get"] = (500, {"message": "Server Error"})
 
-    found = overrides.of(rules(WRITTEN).lifted(7), forge, 7)
+    found = overrides.of(rules(WRITTEN).lifted(7), [GATE], forge, 7)
 
     assert found.lifted == {GATE: "new airport"}
     assert found.notes[0].startswith("No override by label")

@@ -1,11 +1,16 @@
 """`make bench-verdict` and `make bench-compare`: their limits and exit codes, and each part on few rows."""
 
 import io
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from rich.console import Console
 
+from mergeline import metrics
+from mergeline.statistics import Floats, Influence
 from tools import references, sliced, speed, verdicts
 from tools.made import GAIN, judged, made, swap
 from tools.speed import Figure
@@ -78,12 +83,27 @@ def test_few_draws_of_groups_come_near_the_standard_error() -> None:
     assert agrees, beside
 
 
-def test_a_made_pull_request_has_thirty_slices_and_no_better_model() -> None:
+def test_a_made_pull_request_has_thirty_slices_and_one_that_is_better_is_shown() -> None:
     scored = sliced.pull_request(RNG(7))
+    inside = (scored.rows["part"] == "3").to_numpy()
+    planted = replace(scored, candidate=np.where(inside, scored.labels, scored.candidate))
 
     assert scored.rows["part"].n_unique() == sliced.SLICES
-    assert sliced.shown(RNG(7), matters=1.0) == (False, False)
+    assert sliced.shown(scored, matters=0.005)[0] is False
+    assert sliced.shown(planted, matters=0.005)[0] is True
 
 
-def test_every_metric_is_judged_on_every_slice() -> None:
-    speed.judge(*speed.rows(12_000, RNG(7)))
+def test_every_metric_is_judged_on_the_whole_and_on_every_slice(monkeypatch: pytest.MonkeyPatch) -> None:
+    scored, slices = speed.rows(12_000, RNG(7))
+    judged: list[int] = []
+    real = metrics.measure
+
+    def counted(name: str, labels: NDArray[Any], scores: Floats) -> Influence:
+        judged.append(len(labels))
+        return real(name, labels, scores)
+
+    monkeypatch.setattr(metrics, "measure", counted)
+    speed.judge(scored, slices)
+
+    assert len(judged) == 2 * len(speed.BASELINE) * (1 + speed.SLICES)
+    assert sum(judged) == 2 * len(speed.BASELINE) * 2 * 12_000

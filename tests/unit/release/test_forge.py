@@ -163,6 +163,26 @@ def test_without_a_kept_training_a_named_pull_request_is_refused(
         restore.run(project.root, base=False, pr=number, merged=False, release=None)
 
 
+def test_what_lifted_a_gate_stands_in_the_commit_that_pins_its_model_and_in_the_ledger(
+    project: Project, api: GitHubAPI, tmp_path: Path
+) -> None:
+    gates = project.root / "gates.yaml"
+    gates.write_text("primary: roc_auc\nmetrics: {roc_auc: {matters: 0.005, rules: {not_worse: true}}}\n")
+    project.commit("Ask that nothing gets worse")
+    project.git("push", "--quiet", "origin", "main")
+    number = reviewed(project, api, tmp_path)
+    api.roles["ann"] = "maintain"
+    api.label(number, "override", by="ann")
+    api.say(number, "override roc_auc.not_worse: May is wrong\noverride auc.better: no such gate", by="ann")
+    project.train(2)
+    build.run(project.root, image=None)
+
+    promotion.promote(project.root, "staging", release=None, pull_request=False)
+
+    assert "Override: roc_auc.not_worse (May is wrong (ann))" in project.git("log", "-1", "--format=%B").splitlines()
+    assert ledger.run(project.root, "staging").moves[0].override == "roc_auc.not_worse (May is wrong (ann))"
+
+
 def test_names_exactly_one_state(project: Project) -> None:
     with pytest.raises(Usage, match="one state"):
         restore.run(project.root, base=True, pr=3, merged=False, release=None)

@@ -37,7 +37,6 @@ from . import (
     judge,
     limits,
     markdown,
-    overrides,
     own_metrics,
     page,
     report,
@@ -189,7 +188,7 @@ def build(
         curves=curves.run(scored, params.task),
         importance=importance.run(other.root if other and theirs else None, root),
     )
-    return overrides.settle(found, rules, connect(root), pull_request, level)
+    return gates.settle(found, rules, connect(root), pull_request, level)
 
 
 def _anew(root: Path, model: Bundle) -> list[Bundle]:

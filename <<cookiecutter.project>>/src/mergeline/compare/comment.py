@@ -14,7 +14,7 @@ from .. import config
 from ..errors import ForgeTrouble, GateFailed, Integrity, Usage
 from ..forge import Comment, Forge, State, connect, event
 from ..forge.event import Event
-from . import gates, looks, markdown, overrides, report, words
+from . import gates, looks, markdown, report, words
 from .looks import Judged
 from .report import OtherSchema, Report
 
@@ -54,7 +54,7 @@ def run(root: Path, path: Path) -> None:
         _post(forge, pull, _with(f"*{UNREADABLE}*", before), "error", UNREADABLE)
         raise
     known = looks.count(_looked(judged), [comment.body for comment in said]) if said is not None else None
-    judged = overrides.settle(msgspec.structs.replace(judged, looks=known), rules, forge, pull.number, level)
+    judged = gates.settle(msgspec.structs.replace(judged, looks=known), rules, forge, pull.number, level)
     fails = judged.fails()
     description = f"{fails[0]}" if fails else words.sentence(judged, bold=False)
     _post(forge, pull, render(judged, pull, before), "failure" if fails else "success", description)

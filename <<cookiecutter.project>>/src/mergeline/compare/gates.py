@@ -7,6 +7,7 @@ import msgspec
 
 from ..config import Gates, MetricGate, Task
 from ..errors import BadSettings, Integrity
+from ..forge import Forge, overrides
 from ..metrics import ALL, Metric, known, of_task
 from ..statistics import Estimate
 from . import limits
@@ -52,33 +53,27 @@ def check(gates: Gates, task: Task) -> None:
     if gates.primary not in gates.metrics:
         raise BadSettings(f"gates.yaml: primary is {gates.primary}, which metrics does not list")
     limits.check(gates, task)
-    known_gates = names(gates)
+    names = gates.names()
     for override in gates.overrides:
-        if override.gate not in known_gates:
+        if override.gate not in names:
             raise BadSettings(
-                f"gates.yaml: an override names {override.gate}; the gates are: {', '.join(sorted(known_gates))}"
+                f"gates.yaml: an override names {override.gate}; the gates are: {', '.join(sorted(names))}"
             )
 
 
-def names(gates: Gates) -> list[str]:
-    """Give the names of all rules, as overrides and comments use them."""
-    found = [f"{name}.{rule}" for name, gate in gates.metrics.items() for rule in _asked(gate)]
-    return found + [f"{section}.{name}.{rule}" for section, name, rule, _ in limits.asked(gates)]
-
-
 def judge(gates: Gates, report: Report, lifted: Mapping[str, str] | None = None, level: float = 0.95) -> list[GateRow]:
-    """Ask every rule of gates.yaml of a report, in the order of the file; those that fail are overridden where `lifted` has a reason.
+    """Ask every rule of a report; one that fails is overridden where `lifted` has a reason for it.
 
     A rule about the candidate alone fails when its value could not be measured: what cannot be measured is not
     shown to be good enough. *cannot tell* never fails `not_worse`.
 
     Raises:
-        BadSettings: a rule names a slice that the report does not have.
+        BadSettings: a rule names what the report does not have.
     """
     by_name = {row.name: row for row in report.metrics}
     found = []
     for name, gate in gates.metrics.items():
-        for rule in _asked(gate):
+        for rule in gate.rules.asked():
             passed, text = _ask(rule, gate, by_name.get(name), level)
             found.append(GateRow(gate=f"{name}.{rule}", state="passed" if passed else "failed", text=text))
     why = lifted or {}
@@ -88,6 +83,28 @@ def judge(gates: Gates, report: Report, lifted: Mapping[str, str] | None = None,
         else row
         for row in [*found, *limits.judge(gates, report)]
     ]
+
+
+def settle(report: Report, gates: Gates, forge: Forge | None, number: int | None, level: float) -> Report:
+    """Judge a report whose metrics have their words; where rules fail, look for what lifts them.
+
+    Args:
+        report: what was found.
+        gates: of the base.
+        forge: None where there is none: then an entry of gates.yaml alone lifts a rule.
+        number: of the pull request, None outside of one.
+        level: of intervals.
+
+    Raises:
+        BadSettings: a rule names what the report does not have.
+    """
+    judged = msgspec.structs.replace(report, gates=judge(gates, report, level=level))
+    if number is None or not judged.fails():
+        return judged
+    found = overrides.of(gates.lifted(number), gates.names(), forge, number)
+    return msgspec.structs.replace(
+        report, gates=judge(gates, report, found.lifted, level), notes=[*report.notes, *found.notes]
+    )
 
 
 def again(report: Report, gates: Gates, level: float) -> Report:
@@ -132,18 +149,6 @@ def _again(row: MetricRow, report: Report, gates: Gates, suited: Mapping[str, Me
     return msgspec.structs.replace(
         row, better=metric.better, difference=difference, matters=gate.matters if gate else None, word=said
     )
-
-
-def _asked(gate: MetricGate) -> list[str]:
-    rules = gate.rules
-    asked = {
-        "not_worse": rules.not_worse,
-        "proven_not_worse": rules.proven_not_worse,
-        "better": rules.better,
-        "at_least": rules.at_least is not None,
-        "at_most": rules.at_most is not None,
-    }
-    return [rule for rule, wanted in asked.items() if wanted]
 
 
 def _ask(rule: str, gate: MetricGate, row: MetricRow | None, level: float) -> tuple[bool, str]:

@@ -1,11 +1,12 @@
 """Rules of gates.yaml beside those of the metrics: what each section may name, and whether a report passes them."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ..config import Gates, Limits, Task
+from ..config import Gates, Task
 from ..errors import BadSettings
 from .report import GateRow, Report
+from .words import number
 
 RULES = {
     "slices": ("not_worse", "at_least", "at_most"),
@@ -38,7 +39,7 @@ SHOWN = 3
 class Fact:
     """One thing that a rule is asked of: a value of both sides, and what their difference shows where it has an interval.
 
-    `reason` says why a value is not there.
+    `reason` says why a value is not there; `unknown` that no row has what the rule names, which is never a pass.
     """
 
     name: str
@@ -46,18 +47,7 @@ class Fact:
     candidate: float | None
     word: str = ""
     reason: str | None = None
-
-
-def asked(gates: Gates) -> Iterator[tuple[str, str, str, Limits]]:
-    """Give the rules in the order of the file: section, name there, rule, and the limits that hold it."""
-    for section in RULES:
-        for name, found in getattr(gates, section).items():
-            inner = {f"{name}.{measure}": one for measure, one in found.items()} if isinstance(found, dict) else {}
-            for full, limits in (inner or {name: found}).items():
-                for rule in Limits.__struct_fields__:
-                    value = getattr(limits, rule, None)
-                    if value is not None and value is not False:
-                        yield section, full, rule, limits
+    unknown: bool = False
 
 
 def check(gates: Gates, task: Task) -> None:
@@ -69,9 +59,9 @@ def check(gates: Gates, task: Task) -> None:
         "cost": COST,
         "data": DATA,
     }
-    for section, name, rule, _ in asked(gates):
-        if rule not in RULES[section]:
-            raise BadSettings(f"gates.yaml: {section}.{name}: no rule {rule}; allowed: {', '.join(RULES[section])}")
+    for section, name, of in gates.limits():
+        if wrong := [rule for rule in of.asked() if rule not in RULES[section]]:
+            raise BadSettings(f"gates.yaml: {section}.{name}: no rule {wrong[0]}; allowed: {', '.join(RULES[section])}")
         last = name.rpartition(".")[2] if section == "fairness" else name
         if last not in allowed.get(section, (last,)):
             found = ", ".join(allowed[section]) or f"nothing, for a {task}"
@@ -93,50 +83,50 @@ def check_columns(gates: Gates, sensitive: Sequence[str]) -> None:
 
 
 def judge(gates: Gates, report: Report) -> list[GateRow]:
-    """Ask every rule, in the order of the file.
+    """Ask every rule of a report.
 
     A rule about one thing fails when that could not be measured; one about all values of a column passes over those that
-    are too small. Raises BadSettings for a slice that the report does not have.
+    are too small.
+
+    Raises:
+        BadSettings: a rule names a slice that the report does not have, or a measure that its classes do not have.
     """
     found = []
-    for section, name, rule, limits in asked(gates):
+    for section, name, of in gates.limits():
         facts = FACTS[section](report, name)
-        passed, text = _ask(rule, limits, facts)
-        found.append(GateRow(gate=f"{section}.{name}.{rule}", state="passed" if passed else "failed", text=text))
+        for rule, limit in of.asked().items():
+            passed, text = _ask(rule, limit, facts)
+            found.append(GateRow(gate=f"{section}.{name}.{rule}", state="passed" if passed else "failed", text=text))
     return found
 
 
-def _ask(rule: str, limits: Limits, facts: list[Fact]) -> tuple[bool, str]:
+def _ask(rule: str, limit: float, facts: list[Fact]) -> tuple[bool, str]:
     there = [(fact, fact.candidate) for fact in facts if fact.candidate is not None]
     if not there:
-        return rule == "not_worse", f"not measured: {next((fact.reason for fact in facts if fact.reason), 'no value')}"
+        reason = next((fact.reason for fact in facts if fact.reason), "no value")
+        return rule == "not_worse" and not any(fact.unknown for fact in facts), f"not measured: {reason}"
     if rule == "not_worse":
-        shown = [
-            f"{fact.name} is {fact.word}: {fact.base:.4g} to {value:.4g}" for fact, value in there if fact.word in HARM
+        harm = [
+            f"{fact.name} is {fact.word}: {number(fact.base)} to {number(value)}"
+            for fact, value in there
+            if fact.word in HARM
         ]
-        return not shown, _list(shown) or f"harm is not shown{_among(len(there))}"
+        return not harm, _list(harm) or f"harm is not shown{_among(len(there))}"
     if rule == "at_most_times":
-        return _ask_times(there[0][0], limits.at_most_times or 1.0)
-    limit = limits.at_least if rule == "at_least" else limits.at_most
-    if limit is None:
-        return True, "not asked"
+        return _ask_times(*there[0], limit)
     words = rule.replace("_", " ")
     broken = [(fact, value) for fact, value in there if (value < limit if rule == "at_least" else value > limit)]
     if broken:
         return False, _list([f"{fact.name} {value:.4g} is not {words} {limit:.4g}" for fact, value in broken])
-    only = f"{there[0][1]:.4g} is " if len(there) == 1 else ""
-    return True, f"{only or f'all {len(there):,} values are '}{words} {limit:.4g}"
+    which = f"{there[0][1]:.4g} is" if len(there) == 1 else f"all {len(there):,} values are"
+    return True, f"{which} {words} {limit:.4g}"
 
 
-def _ask_times(fact: Fact, times: float) -> tuple[bool, str]:
-    if not fact.base or fact.candidate is None:
+def _ask_times(fact: Fact, value: float, times: float) -> tuple[bool, str]:
+    if not fact.base:
         return True, f"not compared: {fact.reason or 'there is no value of the base'}"
-    ratio = fact.candidate / fact.base
-    passed = ratio <= times
-    return (
-        passed,
-        f"{fact.base:.4g} to {fact.candidate:.4g} is {'' if passed else 'not '}at most {times:.4g} times the base",
-    )
+    passed = value / fact.base <= times
+    return passed, f"{fact.base:.4g} to {value:.4g} is {'' if passed else 'not '}at most {times:.4g} times the base"
 
 
 def _among(values: int) -> str:
@@ -153,13 +143,19 @@ def _slices(report: Report, name: str) -> list[Fact]:
     rows = [row for row in report.slices.asked if row.column == column and value in ("", row.value)]
     if not rows:
         raise BadSettings(f"gates.yaml: slices.{name}: the report has no such slice")
-    return [Fact(f"{row.column}={row.value}", row.base, row.candidate, row.word, row.reason) for row in rows]
+    return [
+        Fact(f"{row.column}={row.value}", row.base, row.candidate, row.word, row.reason, not row.rows) for row in rows
+    ]
 
 
 def _fairness(report: Report, name: str) -> list[Fact]:
     column, _, measure = name.rpartition(".")
-    rows = report.fairness.rows if report.fairness else []
-    found = [row for row in rows if (row.column, row.value, row.measure) == (column, None, measure)]
+    rows = [row for row in report.fairness.rows if row.column == column] if report.fairness else []
+    if rows and measure not in (measured := dict.fromkeys(row.measure for row in rows)):
+        raise BadSettings(
+            f"gates.yaml: fairness.{name}: not measured with these classes; allowed: {', '.join(measured)}"
+        )
+    found = [row for row in rows if row.value is None and row.measure == measure]
     facts = [Fact(f"gap of {measure} by {column}", row.base, row.candidate, row.word, row.reason) for row in found]
     return facts or [Fact(name, None, None, reason="fewer than two values have enough rows and groups")]
 

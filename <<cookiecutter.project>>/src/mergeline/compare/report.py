@@ -127,7 +127,7 @@ class SliceRow(_Record, frozen=True, kw_only=True):
 
 
 class SliceValue(_Record, frozen=True, kw_only=True):
-    """A slice that gates.yaml asks about; a value is null where the slice is too small for it, with the reason."""
+    """A slice that gates.yaml asks about; a side is null, with the reason, where it could not be measured."""
 
     column: str
     value: str

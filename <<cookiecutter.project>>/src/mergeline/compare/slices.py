@@ -76,8 +76,10 @@ def asked(
         metric: the primary one.
         moved: what `run` found.
 
+    Of a column with more than 100 values the 100 largest are given; a value that no held-out row has, has no rows.
+
     Raises:
-        BadSettings: no such column, or none of the held-out rows has the value.
+        BadSettings: no such column.
     """
     words = {(row.column, row.value): row.word for row in moved}
     found = {}
@@ -87,41 +89,30 @@ def asked(
             raise BadSettings(
                 f"gates.yaml: slices.{name}: SLICES of src/model/schema.py has no {column}; it has: {', '.join(columns)}"
             )
-        known = dict(values(scored, column))
-        if wanted and wanted not in known:
-            raise BadSettings(
-                f"gates.yaml: slices.{name}: no held-out row has that value; {column} has: {_some(known)}"
-            )
-        for value in [wanted] if wanted else known:
-            inside = (scored.rows[column].cast(pl.String).fill_null(MISSING) == value).to_numpy()
-            row = _asked(scored, column, value, inside, metric)
+        parts = {value: inside for value, inside in values(scored, column) if inside is not None}
+        for value in [wanted] if wanted else parts:
+            row = _asked(scored, column, value, parts.get(value), metric)
             found[column, value] = msgspec.structs.replace(row, word=words.get((column, value), row.word))
     return list(found.values())
 
 
-def _asked(scored: Scored, column: str, value: str, inside: NDArray[np.bool_], metric: metrics.Metric) -> SliceValue:
-    found: dict[str, float] = {}
-    reason = None if large_enough(scored, inside) else "too few rows or groups"
+def _asked(
+    scored: Scored, column: str, value: str, inside: NDArray[np.bool_] | None, metric: metrics.Metric
+) -> SliceValue:
+    row = SliceValue(column=column, value=value, rows=0 if inside is None else int(inside.sum()))
+    if inside is None:
+        return msgspec.structs.replace(
+            row, reason=f"not among the {LARGEST_VALUES} largest values of the held-out rows"
+        )
     if metric.own:
-        reason = "a metric of your own is not judged by slice"
-    for side in ("candidate", "base")[: 2 if scored.base is not None else 1] if reason is None else ():
-        try:
-            found[side] = influence(metric.name, scored, side, inside).value
-        except DegenerateRows as why:
-            reason = str(why.args[0])
-    return SliceValue(
-        column=column,
-        value=value,
-        rows=int(inside.sum()),
-        base=found.get("base"),
-        candidate=found.get("candidate"),
-        reason=reason,
-    )
-
-
-def _some(names: Iterable[str]) -> str:
-    shown = list(names)
-    return ", ".join(shown[:NAMED]) + (" ..." if len(shown) > NAMED else "")
+        return msgspec.structs.replace(row, reason="a metric of your own is not judged by slice")
+    if not large_enough(scored, inside):
+        return msgspec.structs.replace(row, reason="too few rows or groups")
+    try:
+        row = msgspec.structs.replace(row, candidate=influence(metric.name, scored, "candidate", inside).value)
+        return msgspec.structs.replace(row, base=influence(metric.name, scored, "base", inside).value)
+    except DegenerateRows as why:
+        return msgspec.structs.replace(row, reason=str(why.args[0]))
 
 
 def values(scored: Scored, column: str) -> list[tuple[str, NDArray[np.bool_] | None]]:

@@ -140,7 +140,7 @@ def needed(row: MetricRow, judged: Judged, level: float) -> str:
         return "no smallest difference that matters is set"
     found = row.difference.estimate().groups_needed(row.matters, level)
     if found is None:
-        return f"no number of {unit_name(judged)} tells {row.matters:g} from none, training anew alone moves it by more"
+        return f"no number of {unit_name(judged)} tells {row.matters:g} from none, the noise of training is too large"
     value, low, high = (rounded(number) for number in found)
     return f"telling {row.matters:g} from none takes about {value} {unit_name(judged)} ({low} to {high})"
 

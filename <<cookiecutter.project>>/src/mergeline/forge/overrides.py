@@ -8,12 +8,13 @@ judges: what a pull request's own branch says of itself lifts nothing.
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from ..errors import ForgeTrouble
 from . import Forge
 
 LABEL = "override"
-LINE = re.compile(r"^override ([^:\n]+): (\S.*)$", re.MULTILINE)
+LINE = re.compile(r"^override (.+?): (\S.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,29 +25,30 @@ class Overrides:
     notes: Sequence[str] = ()
 
 
-def of(written: Mapping[str, str], forge: Forge | None, number: int, known: Collection[str] | None = None) -> Overrides:
+def of(written: Mapping[str, str], known: Collection[str], forge: Forge | None, number: int) -> Overrides:
     """Give all that is lifted for a pull request; a forge that does not answer lifts nothing, and that is a note.
 
     Args:
         written: the reasons by gate that gates.yaml has for it.
+        known: the names of the gates.
         forge: None where there is none.
         number: of the pull request.
-        known: the names of the gates; None takes all.
     """
     if forge is None:
         return Overrides(written)
     try:
-        told = _told(forge, number, known)
+        told = _told(forge, known, number)
     except ForgeTrouble as error:
         return Overrides(written, [f"No override by label: {error.args[0]}."])
     return Overrides({**told.lifted, **written}, told.notes)
 
 
-def _told(forge: Forge, number: int, known: Collection[str] | None) -> Overrides:
+def _told(forge: Forge, known: Collection[str], number: int) -> Overrides:
+    maintains = cache(forge.maintains)
     by = forge.labelled(number, LABEL)
     if by is None:
         return Overrides({})
-    if not forge.maintains(by):
+    if not maintains(by):
         return Overrides(
             {}, [f"The label {LABEL} lifts nothing: {by}, who put it there, does not maintain this repository."]
         )
@@ -54,9 +56,9 @@ def _told(forge: Forge, number: int, known: Collection[str] | None) -> Overrides
     notes = []
     for remark in forge.remarks(number, LABEL):
         for gate, reason in LINE.findall(remark.body.replace("\r", "")):
-            if known is not None and gate not in known:
+            if gate not in known:
                 notes.append(f"{remark.author} would lift {gate}, which is no gate.")
-            elif forge.maintains(remark.author):
+            elif maintains(remark.author):
                 lifted[gate] = f"{reason.strip()} ({remark.author})"
             else:
                 notes.append(f"{remark.author} would lift {gate}, and does not maintain this repository.")

@@ -167,13 +167,11 @@ def _trailers(root: Path, environment: str, release: Release, more: Mapping[str,
         found["Pull-request"] = f"#{number}"
     if (verdict := ledger.verdict_words(release)) is not None:
         found["Verdict"] = verdict
-    lifted = (
-        overrides.of(config.gates(root).lifted(number), forge.connect(root), number).lifted
-        if number is not None
-        else {}
-    )
-    if lifted:
-        found["Override"] = " ".join("; ".join(f"{gate} ({why})" for gate, why in lifted.items()).split())
+    if number is not None:
+        rules = config.gates(root)
+        lifted = overrides.of(rules.lifted(number), rules.names(), forge.connect(root), number).lifted
+        if lifted:
+            found["Override"] = " ".join("; ".join(f"{gate} ({why})" for gate, why in lifted.items()).split())
     return "".join(f"{key}: {value}\n" for key, value in {**found, **more}.items())
 
 
