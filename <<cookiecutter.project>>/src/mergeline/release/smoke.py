@@ -14,6 +14,8 @@ from ..errors import DeploymentFailed
 from .manifest import Release
 
 TOLERANCE = 1e-5
+SWITCH = 5.0
+"""Seconds in which the server before may still answer once the release did."""
 
 
 def check(url: str, folder: Path, release: Release, *, wait: float = 30) -> int:
@@ -28,7 +30,7 @@ def check(url: str, folder: Path, release: Release, *, wait: float = 30) -> int:
     Raises:
         DeploymentFailed: another release answers, none does, or a score is off.
     """
-    found = _until_ready(url, release.id, wait)
+    found = _until(url, "/version", None, release.id, wait)
     if found.get("bundle") != release.model.bundle_id:
         raise DeploymentFailed(
             f"{url} serves bundle {str(found.get('bundle'))[:12]}, not {release.model.bundle_id[:12]}"
@@ -37,7 +39,7 @@ def check(url: str, folder: Path, release: Release, *, wait: float = 30) -> int:
     signature = msgspec.json.decode((folder / bundle.SIGNATURE).read_bytes(), type=bundle.Signature)
     if not smoke.rows:
         return 0
-    answer = _ask(f"{url}/predict", msgspec.json.encode({"rows": smoke.rows}))
+    answer = _until(url, "/predict", msgspec.json.encode({"rows": smoke.rows}), release.id, SWITCH)
     try:
         given = np.array([_scores(p, signature) for p in answer["predictions"]])
     except (KeyError, TypeError) as error:
@@ -55,11 +57,12 @@ def version(url: str, timeout: float = 2) -> dict[str, Any]:
     return _ask(f"{url}/version", None, timeout)
 
 
-def _until_ready(url: str, release: str, wait: float) -> dict[str, Any]:
+def _until(url: str, path: str, body: bytes | None, release: str, wait: float) -> dict[str, Any]:
+    """Ask until the release answers and is ready: a server that drains may take a request after the new one did."""
     deadline = time.monotonic() + wait
     while True:
         try:
-            found = version(url)
+            found = _ask(url + path, body)
             if found.get("release") == release:
                 _ask(f"{url}/ready", None)
                 return found
