@@ -54,8 +54,8 @@ def play() -> dict[str, float]:
         acting.chapter("c", "A pull request makes the model worse: the gate stops it.")
         stopped_by_the_gate(acting.pull_request("worse", story.WORSE, expect=3))
 
-        acting.chapter("d", "A month of new data is a pull request like any other; no gate stops what cannot be told.")
-        names_the_new_data(acting.pull_request("july", story.JULY))
+        acting.chapter("d", "A month of new data and smaller steps in one pull request: which of them did what?")
+        names_the_new_data(acting.pull_request("july", story.JULY, attribute=True))
         acting.merge("july")
         acting.do("make", "train", note="nothing runs again: the reviewed model is the release")
         acting.release(production=False)
@@ -88,9 +88,11 @@ def stopped_by_the_gate(judged: Judged) -> None:
 
 
 def names_the_new_data(judged: Judged) -> None:
-    """Stop with a sentence when a reader of the comment cannot see that the data moved."""
+    """Stop with a sentence when a reader of the comment cannot see that the data moved, and what that did."""
     if "data.as_of" not in judged.comment:
         raise Failed("The comment on the new data does not name data.as_of, which is what changed.")
+    if not (judged.report["attribution"] or {}).get("rows"):
+        raise Failed("The comment on the new data does not say what data and what code did to the difference.")
 
 
 def check(first: str, second: str, third: str, caller: Caller) -> None:

@@ -105,8 +105,11 @@ class Play:
             self.do("model", "promote", "production")
             self.do("model", "deploy", "production")
 
-    def pull_request(self, branch: str, change: story.Change, *, expect: int = 0) -> Judged:
-        """Do what a pull request does: train the change, judge it against main, show the comment's first lines."""
+    def pull_request(self, branch: str, change: story.Change, *, expect: int = 0, attribute: bool = False) -> Judged:
+        """Do what a pull request does: train the change, judge it against main, show the comment's first lines.
+
+        `attribute`: also train the crossed models, which say what data and what code did.
+        """
         self.do("git", "switch", "--quiet", "--create", branch, "main")
         change.apply(PROJECT)
         self.do("git", "commit", "--quiet", "--message", change.title, "--", *{path for path, *_ in change.edits})
@@ -114,6 +117,8 @@ class Play:
         self.do(
             "model", "compare", "--base", "main", expect=expect, note="exit code 3: a gate failed" if expect else ""
         )
+        if attribute:
+            self.do("model", "attribute", "--base", "main", note="completes the comment")
         comment = (PROJECT / "report" / "report.md").read_text(encoding="utf-8")
         (HOME / f"{branch}.md").write_text(comment, encoding="utf-8")
         seen = Panel(Markdown(first_lines(comment)), title=f"the comment on “{change.title}”", title_align="left")
@@ -127,8 +132,5 @@ class Play:
 
 
 def first_lines(comment: str) -> str:
-    """Give the comment down to the end of its first table: what a reader sees without scrolling."""
-    lines = [line for line in comment.splitlines() if not line.startswith("<!--")]
-    tables = [i for i, line in enumerate(lines) if line.startswith("|")]
-    last = next((i for i in tables if i + 1 not in tables), len(lines) - 1)
-    return "\n".join(lines[: last + 1])
+    """Give what a reader sees before the first part that is folded away."""
+    return comment.partition("<details>")[0].strip()

@@ -65,4 +65,11 @@ WORSE = Change(
     ),
 )
 
-JULY = Change("Train on June, judge on July", (("params.yaml", 'as_of: "2013-07-01"', 'as_of: "2013-08-01"'),))
+JULY = Change(
+    "Train on June with smaller steps, judge on July",
+    (
+        ("params.yaml", 'as_of: "2013-07-01"', 'as_of: "2013-08-01"'),
+        ("params.yaml", "learning_rate: 0.1", "learning_rate: 0.08"),
+    ),
+)
+"""Data and code both change, so that a reader asks which of them did it."""

@@ -13,6 +13,10 @@ from tests.workflows.runner import act
 
 pytestmark = pytest.mark.slow
 FASTER = {"params.yaml": ("learning_rate: 0.1", "learning_rate: 0.2")}
+BOTH = {
+    "params.yaml": ('as_of: "2013-07-01"', 'as_of: "2013-06-28"'),
+    "src/model/estimator.py": ("early_stopping=False,", "early_stopping=False,\n        l2_regularization=1.0,"),
+}
 
 
 def test_a_pull_request_gets_one_comment_and_a_status(hosted: Make, small: Path, tmp_path: Path) -> None:
@@ -23,7 +27,7 @@ def test_a_pull_request_gets_one_comment_and_a_status(hosted: Make, small: Path,
         clone, "train.yml", "pull_request", api.event(number), api, tmp_path / "run", cache=small.parent / "cache"
     )
 
-    assert run.jobs == {"train": "success", "comment": "success", "verdict-pass": "success"}, run.printed
+    assert run.jobs == {"train": "success", "post": "success", "verdict-pass": "success"}, run.printed
     (comment,) = api.comments
     assert comment["issue"] == number
     assert comment["user"]["login"] == "github-actions[bot]"
@@ -35,6 +39,25 @@ def test_a_pull_request_gets_one_comment_and_a_status(hosted: Make, small: Path,
     assert "roc_auc" in run.summary
     assert (run.artifacts / "training" / "dvc.lock").is_file()
     assert not list((run.artifacts / "training").rglob("raw.parquet"))
+
+
+def test_where_data_and_code_both_changed_the_comment_is_completed_by_what_each_did(
+    hosted: Make, small: Path, tmp_path: Path
+) -> None:
+    api, clone = hosted(small)
+    number = propose(api, clone, "both", BOTH)
+
+    run = act(
+        clone, "train.yml", "pull_request", api.event(number), api, tmp_path / "run", cache=small.parent / "cache"
+    )
+
+    done = ("train", "post", "verdict-pass", "attribute", "complete")
+    assert run.jobs == dict.fromkeys(done, "success"), run.printed
+    (comment,) = api.comments
+    assert "new data alone" in comment["body"]
+    assert "new data alone" in run.summary
+    assert [status["state"] for status in api.statuses] == ["success", "success"]
+    assert not (run.artifacts / "training/report/report.md").read_text().count("new data alone")
 
 
 def test_a_fork_writes_nothing_and_reports_in_the_summary(hosted: Make, small: Path, tmp_path: Path) -> None:

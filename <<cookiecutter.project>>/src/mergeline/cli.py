@@ -33,6 +33,8 @@ RELEASE = "Release"
 RUN = "Run"
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+BaseRev = Annotated[str, typer.Option(help="Branch, tag or commit that the change is for.")]
+Summary = Annotated[bool, typer.Option(help="Also append the report to the job summary (GITHUB_STEP_SUMMARY).")]
 PullRequest = Annotated[
     bool, typer.Option("--pull-request", help="Push a branch and open a pull request instead of a commit here.")
 ]
@@ -97,10 +99,8 @@ def fetch() -> None:
 
 @app.command(rich_help_panel=JUDGE)
 def compare(
-    base: Annotated[str, typer.Option(help="Branch, tag or commit that the change is for.")] = "main",
-    summary: Annotated[
-        bool, typer.Option(help="Also append the report to the job summary (GITHUB_STEP_SUMMARY).")
-    ] = False,
+    base: BaseRev = "main",
+    summary: Summary = False,
     open_page: Annotated[bool, typer.Option("--open", help="Open the HTML report.")] = False,
     json: Json = False,
 ) -> None:
@@ -108,6 +108,18 @@ def compare(
     from .compare import command
 
     command.run(_root(), base=base, summary=summary, open_page=open_page, json=json)
+
+
+@app.command(rich_help_panel=JUDGE)
+def attribute(
+    base: BaseRev = "main",
+    summary: Summary = False,
+    json: Json = False,
+) -> None:
+    """Say what data and what code did to the difference, where both changed; trains the two crossed models."""
+    from .compare import attribute as room
+
+    room.run(_root(), base=base, summary=summary, json=json)
 
 
 @app.command(rich_help_panel=JUDGE)
@@ -128,11 +140,12 @@ def restore(
     pr: Annotated[int | None, typer.Option(help="What this pull request's training run handed over.")] = None,
     merged: Annotated[bool, typer.Option(help="What the pull request that HEAD merges handed over, if any.")] = False,
     release: Annotated[str | None, typer.Option(help="The state of this release, by id or its first digits.")] = None,
+    folder: Annotated[Path | None, typer.Option("--from", help="What `model keep` packed into a folder.")] = None,
 ) -> None:
     """Put a known state's dvc.lock, data and model in place without training."""
     from .release import restore as room
 
-    out.print(room.run(_root(), base=base, pr=pr, merged=merged, release=release))
+    out.print(room.run(_root(), base=base, pr=pr, merged=merged, release=release, folder=folder))
 
 
 @app.command(rich_help_panel=JUDGE)

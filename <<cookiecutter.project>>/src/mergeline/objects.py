@@ -213,6 +213,25 @@ def has_remote(root: Path) -> bool:
     )
 
 
+def place_sources(checkout: Path) -> None:
+    """Put the raw rows that committed `*.dvc` files name in place, from the cache or else from the remote.
+
+    `dvc repro` does not: it calls them missing.
+
+    Raises:
+        RepositoryTrouble: neither has them.
+    """
+    named = repo.git(checkout, "ls-files", "*.dvc").splitlines()
+    ways = ("checkout", "pull") if has_remote(checkout) else ("checkout",)
+    for way in ways if named else ():
+        try:
+            repo.run([sys.executable, "-m", "dvc", way, "--quiet", *named], checkout, env=repo.environment(checkout))
+            return
+        except RepositoryTrouble:
+            if way == ways[-1]:
+                raise
+
+
 def place(root: Path, paths: Sequence[str] = ()) -> dict[str, bool]:
     """Copy outputs from the cache to their places.
 

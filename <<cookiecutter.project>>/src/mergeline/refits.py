@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from .bundle import Bundle, with_model
 from .errors import Integrity
 
 FOLDER = "results/refits"
@@ -44,3 +45,8 @@ def read(root: Path) -> Index:
 def models(root: Path) -> list[bytes]:
     """Give the models trained anew, in the order of their halves."""
     return [(root / FOLDER / name).read_bytes() for name in read(root).refits]
+
+
+def bundles(root: Path, model: Bundle) -> list[Bundle]:
+    """Give a bundle with each of the models trained anew in the place of its own."""
+    return [with_model(model, found) for found in models(root)]

@@ -146,9 +146,21 @@ def estimate(influence: Influence, groups: Ints) -> Estimate:
 
 def subtract(base: Influence, candidate: Influence) -> Influence:
     """Give candidate minus base, judged on the same rows in the same order."""
-    theirs, ours = base.without, candidate.without
-    without = (lambda groups: ours(groups) - theirs(groups)) if theirs and ours else None
-    return Influence(candidate.value - base.value, candidate.rows - base.rows, without)
+    return combine([(1, candidate), (-1, base)])
+
+
+def combine(parts: Sequence[tuple[int, Influence]]) -> Influence:
+    """Add metrics of the same rows in the same order, each with its sign."""
+    withouts = [(sign, part.without) for sign, part in parts if part.without is not None]
+
+    def without(groups: Ints) -> Floats:
+        return np.asarray(np.sum([sign * left_out(groups) for sign, left_out in withouts], axis=0))
+
+    return Influence(
+        sum(sign * part.value for sign, part in parts),
+        np.sum([sign * part.rows for sign, part in parts], axis=0),
+        without if len(withouts) == len(parts) else None,
+    )
 
 
 def difference(base: Influence, candidate: Influence, groups: Ints) -> Estimate:

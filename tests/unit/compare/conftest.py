@@ -1,5 +1,6 @@
 """Tiny bundles that answer sigmoid(weights · columns), and the rows that they are judged on."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ from mergeline.bundle import Bundle, Column, Signature, Smoke
 from mergeline.compare.judge import Names
 from mergeline.compare.report import Difference, GateRow, Judged, MetricRow, Report, Side, Slices
 from mergeline.statistics import Estimate
+
+from . import repository
+from .repository import Repository
 
 FEATURES = "NUMERIC = {columns!r}\nCATEGORICAL = ()\n\n\ndef features(raw):\n    return {{name: raw[name] for name in NUMERIC}}\n"
 
@@ -70,6 +74,18 @@ def graph(weights: list[float], task: str, classes: int) -> bytes:
     )
     model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     return bytes(model.SerializeToString())
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """A repository whose main is trained; tests read it only."""
+    return repository.trained(tmp_path_factory.mktemp("compare"))
+
+
+@pytest.fixture
+def project(trained: Repository, tmp_path: Path) -> Repository:
+    """A copy of it to work in."""
+    return Repository(Path(shutil.copytree(trained.root, tmp_path / "project", symlinks=True)), trained.tools)
 
 
 @pytest.fixture

@@ -1,100 +1,31 @@
 """`model compare` in a generated project with few rows: real git, real DVC, real training."""
 
 import hashlib
-import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from mergeline.bundle import identify
 from mergeline.compare import base
-from tests.projects import small_project
+
+from .repository import Repository
 
 pytestmark = pytest.mark.slow
 
-WEATHER = '"temp", "humid", "precip", "pressure", "visib"'
 
-
-class Project:
-    def __init__(self, root: Path, tools: Path) -> None:
-        self.root, self.tools = root, tools
-        self.said = ""
-
-    def git(self, *arguments: str) -> str:
-        done = subprocess.run(["git", *arguments], cwd=self.root, check=True, capture_output=True, text=True)
-        return done.stdout.strip()
-
-    def commit(self, message: str) -> str:
-        self.git("add", "--all")
-        self.git("commit", "--quiet", "--message", message)
-        return self.git("rev-parse", "HEAD")
-
-    def edit(self, path: str, old: str, new: str) -> None:
-        text = (self.root / path).read_text()
-        assert old in text
-        (self.root / path).write_text(text.replace(old, new))
-
-    def use_weather(self) -> None:
-        self.edit("src/model/features.py", '"plane_age", "seats")', f'"plane_age", "seats", {WEATHER})')
-        self.edit(
-            "src/model/features.py", "    return {\n", f"    return {{\n        **{{n: raw[n] for n in ({WEATHER})}},\n"
-        )
-
-    def compare(self, *options: str, expected: int = 0) -> dict[str, Any]:
-        done = subprocess.run(
-            [sys.executable, "-m", "mergeline.cli", "compare", *options],
-            cwd=self.root,
-            capture_output=True,
-            text=True,
-            check=False,
-            env={
-                **os.environ,
-                "PATH": f"{self.tools}{os.pathsep}{os.environ['PATH']}",
-                "PYTHONPATH": str(self.root / "src"),
-            },
-        )
-        self.said = done.stdout + done.stderr
-        assert done.returncode == expected, self.said
-        path = self.root / "report/report.json"
-        return dict(json.loads(path.read_text())) if path.is_file() else {}
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Give a project whose main is trained, with its dvc.lock committed."""
-    folder = tmp_path_factory.mktemp("compare")
-    (folder / "bin").mkdir()
-    (folder / "bin/model").write_text(f"#!{sys.executable}\nfrom mergeline.cli import main\n\nmain()\n")
-    (folder / "bin/model").chmod(0o755)
-    project = Project(small_project(folder), folder / "bin")
-    project.git("init", "--quiet", "--initial-branch", "main")
-    project.git("config", "user.name", "Ada")
-    project.git("config", "user.email", "ada@example.org")
-    project.commit("Start")
-    report = project.compare("--base", "none")
-    assert (report["word"], report["base"]) == (None, None)
-    project.commit("Release the first model")
-    return project
-
-
-@pytest.fixture
-def project(trained: Project, tmp_path: Path) -> Project:
-    return Project(Path(shutil.copytree(trained.root, tmp_path / "project", symlinks=True)), trained.tools)
-
-
-def test_a_first_model_is_judged_alone_and_says_so(trained: Project) -> None:
+def test_a_first_model_is_judged_alone_and_says_so(trained: Repository) -> None:
     text = (trained.root / "report/report.md").read_text()
 
+    assert (trained.report()["word"], trained.report()["base"]) == (None, None)
     assert text.startswith("**First model**: roc_auc 0.")
     assert "roc_auc.at_least" in text
 
 
-def test_a_line_in_features_gives_another_bundle_and_the_base_is_restored_without_training(project: Project) -> None:
+def test_a_line_in_features_gives_another_bundle_and_the_base_is_restored_without_training(project: Repository) -> None:
     first = identify(project.root / "bundle")
     project.git("switch", "--quiet", "--create", "weather")
     project.use_weather()
@@ -117,7 +48,7 @@ def test_a_line_in_features_gives_another_bundle_and_the_base_is_restored_withou
     assert project.git("status", "--porcelain") in ("", "M dvc.lock", " M dvc.lock")
 
 
-def test_a_pull_request_that_drops_a_sensitive_column_is_judged_by_it_still(project: Project) -> None:
+def test_a_pull_request_that_drops_a_sensitive_column_is_judged_by_it_still(project: Repository) -> None:
     project.edit("src/model/schema.py", "SENSITIVE: tuple[str, ...] = ()", 'SENSITIVE = ("origin",)')
     project.commit("Name what is sensitive")
     project.git("switch", "--quiet", "--create", "weather")
@@ -131,7 +62,7 @@ def test_a_pull_request_that_drops_a_sensitive_column_is_judged_by_it_still(proj
     assert "src/model/schema.py drops origin, by which the base is judged; so is this." in report["notes"]
 
 
-def test_what_is_sensitive_is_judged_as_such_and_shown_nowhere_else(project: Project) -> None:
+def test_what_is_sensitive_is_judged_as_such_and_shown_nowhere_else(project: Repository) -> None:
     project.edit("src/model/schema.py", "SENSITIVE: tuple[str, ...] = ()", 'SENSITIVE = ("origin", "flight_id")')
     project.edit("params.yaml", "rule: fixed", "rule: best_f1")
     project.git("switch", "--quiet", "--create", "weather")
@@ -154,7 +85,7 @@ def test_what_is_sensitive_is_judged_as_such_and_shown_nowhere_else(project: Pro
     assert "`origin` = `JFK`" in text
 
 
-def test_a_base_without_lock_and_objects_is_trained_by_its_own_code(project: Project) -> None:
+def test_a_base_without_lock_and_objects_is_trained_by_its_own_code(project: Repository) -> None:
     first = identify(project.root / "bundle")
     project.git("rm", "--quiet", "dvc.lock")
     project.commit("No lock yet")
@@ -171,7 +102,7 @@ def test_a_base_without_lock_and_objects_is_trained_by_its_own_code(project: Pro
     assert report["candidate"]["bundle"] != first
 
 
-def test_a_worse_model_is_stopped_with_the_reason(project: Project) -> None:
+def test_a_worse_model_is_stopped_with_the_reason(project: Repository) -> None:
     project.git("switch", "--quiet", "--create", "worse")
     project.edit(
         "src/model/features.py", '"departure_minute": raw["departure_minute"]', '"departure_minute": 0 * raw["seats"]'
@@ -193,7 +124,7 @@ def test_a_worse_model_is_stopped_with_the_reason(project: Project) -> None:
     assert "**Blocked** by gates.yaml" in (project.root / "report/report.md").read_text()
 
 
-def test_rules_beside_the_metrics_are_asked_of_what_was_found(project: Project) -> None:
+def test_rules_beside_the_metrics_are_asked_of_what_was_found(project: Repository) -> None:
     asked = "slices: { carrier: { at_least: 0.99 } }\ndata: { suspects: { at_most: 0 } }\noverrides: []"
     project.edit("gates.yaml", "overrides: []", asked)
     project.commit("Ask for more")
@@ -215,7 +146,7 @@ def test_rules_beside_the_metrics_are_asked_of_what_was_found(project: Project) 
         ("fairness: { sex: { selection rate: { at_most: 0.1 } } }", "fairness.sex: SENSITIVE of src/model/schema.py"),
     ],
 )
-def test_a_rule_about_a_column_that_is_none_is_an_error(project: Project, asked: str, said: str) -> None:
+def test_a_rule_about_a_column_that_is_none_is_an_error(project: Repository, asked: str, said: str) -> None:
     project.edit("gates.yaml", "overrides: []", f"{asked}\noverrides: []")
     project.commit("Ask for what is not there")
 
@@ -224,7 +155,7 @@ def test_a_rule_about_a_column_that_is_none_is_an_error(project: Project, asked:
     assert f"gates.yaml: {said}" in project.said.splitlines()[-1]
 
 
-def test_rules_come_from_the_base_branch(project: Project) -> None:
+def test_rules_come_from_the_base_branch(project: Repository) -> None:
     project.edit("gates.yaml", "at_least: 0.5", "at_least: 0.99")
     project.commit("Ask for much")
     project.git("switch", "--quiet", "--create", "loose")
@@ -236,7 +167,7 @@ def test_rules_come_from_the_base_branch(project: Project) -> None:
     assert [gate["gate"] for gate in report["gates"] if gate["state"] == "failed"] == ["roc_auc.at_least"]
 
 
-def test_a_base_that_cannot_be_built_any_more_is_said_and_stops_nothing(project: Project) -> None:
+def test_a_base_that_cannot_be_built_any_more_is_said_and_stops_nothing(project: Repository) -> None:
     project.edit("src/model/estimator.py", "def estimator(", "def renamed(")
     project.commit("Break main")
     project.git("switch", "--quiet", "--create", "repair")
@@ -251,7 +182,7 @@ def test_a_base_that_cannot_be_built_any_more_is_said_and_stops_nothing(project:
     assert (project.root / "report/report.md").read_text().startswith("**Cannot tell**: the base has no model")
 
 
-def test_other_packages_alone_need_no_training_of_a_base_that_is_there(project: Project) -> None:
+def test_other_packages_alone_need_no_training_of_a_base_that_is_there(project: Repository) -> None:
     project.git("switch", "--quiet", "--create", "packages")
     with (project.root / "requirements/train.txt").open("a") as file:
         file.write("# another line\n")
@@ -266,7 +197,7 @@ def test_other_packages_alone_need_no_training_of_a_base_that_is_there(project: 
 
 
 def test_a_base_whose_objects_are_only_in_the_remote_is_fetched(
-    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    project: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", f"{project.tools}{os.pathsep}{os.environ['PATH']}")
     dvc = [sys.executable, "-m", "dvc"]
@@ -282,7 +213,7 @@ def test_a_base_whose_objects_are_only_in_the_remote_is_fetched(
         assert not (found.root / "data/raw.parquet").exists()
 
 
-def in_cache(project: Project) -> Path:
+def in_cache(project: Repository) -> Path:
     """Give where DVC's cache has the model that is in place now."""
     name = hashlib.md5((project.root / "bundle/model.onnx").read_bytes(), usedforsecurity=False).hexdigest()
     return project.root / f".dvc/cache/files/md5/{name[:2]}/{name[2:]}"
@@ -294,7 +225,7 @@ def damage(at: Path) -> None:
     at.write_bytes(b"broken")
 
 
-def test_a_base_whose_objects_are_damaged_is_made_again(project: Project) -> None:
+def test_a_base_whose_objects_are_damaged_is_made_again(project: Repository) -> None:
     first = identify(project.root / "bundle")
     damage(in_cache(project))
     project.git("switch", "--quiet", "--create", "weather")
@@ -309,7 +240,7 @@ def test_a_base_whose_objects_are_damaged_is_made_again(project: Project) -> Non
 
 
 def test_a_base_whose_objects_are_damaged_is_fetched_where_a_remote_has_them(
-    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    project: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", f"{project.tools}{os.pathsep}{os.environ['PATH']}")
     dvc = [sys.executable, "-m", "dvc"]
@@ -323,14 +254,14 @@ def test_a_base_whose_objects_are_damaged_is_fetched_where_a_remote_has_them(
         assert identify(found.root / "bundle") == identify(project.root / "bundle")
 
 
-def test_a_damaged_base_that_cannot_be_made_again_stops_the_judgement(project: Project, tmp_path: Path) -> None:
+def test_a_damaged_base_that_cannot_be_made_again_stops_the_judgement(project: Repository, tmp_path: Path) -> None:
     of_base = in_cache(project)
     project.git("switch", "--quiet", "--create", "weather")
     project.use_weather()
     project.commit("Use the weather")
     project.compare("--base", "main")
     damage(of_base)
-    without_the_command = Project(project.root, tmp_path / "no-tools")
+    without_the_command = Repository(project.root, tmp_path / "no-tools")
     (project.root / "report/report.json").unlink()
 
     without_the_command.compare("--base", "main", expected=7)
@@ -339,7 +270,7 @@ def test_a_damaged_base_that_cannot_be_made_again_stops_the_judgement(project: P
     assert not (project.root / "report/report.json").exists()
 
 
-def test_a_stage_that_fails_is_said_once_with_its_own_exit_code(project: Project) -> None:
+def test_a_stage_that_fails_is_said_once_with_its_own_exit_code(project: Repository) -> None:
     project.edit("params.yaml", "iterations: 30", "iterations: many")
 
     project.compare("--base", "main", expected=6)
@@ -355,7 +286,7 @@ def test_a_stage_that_fails_is_said_once_with_its_own_exit_code(project: Project
     [("nowhere", 8, "git knows no revision nowhere"), ("--help", 8, "git knows no revision")],
 )
 def test_a_base_that_is_no_revision_is_refused_in_one_line(
-    project: Project, rev: str, code: int, sentence: str
+    project: Repository, rev: str, code: int, sentence: str
 ) -> None:
     project.compare(f"--base={rev}", expected=code)
 
@@ -363,7 +294,7 @@ def test_a_base_that_is_no_revision_is_refused_in_one_line(
     assert "Traceback" not in project.said
 
 
-def test_a_shallow_clone_names_the_remedy(project: Project, tmp_path: Path) -> None:
+def test_a_shallow_clone_names_the_remedy(project: Repository, tmp_path: Path) -> None:
     project.git("switch", "--quiet", "--create", "one")
     (project.root / "note.md").write_text("one")
     project.commit("One more")
@@ -375,14 +306,14 @@ def test_a_shallow_clone_names_the_remedy(project: Project, tmp_path: Path) -> N
     subprocess.run(["git", "clone", "--quiet", "--depth", "1", "--branch", "one", source, clone], check=True)
     subprocess.run(["git", "fetch", "--quiet", "--depth", "1", "origin", "main:main"], cwd=clone, check=True)
 
-    shallow = Project(clone, project.tools)
+    shallow = Repository(clone, project.tools)
     shallow.compare("--base", "main", expected=8)
 
     assert "git fetch --unshallow" in shallow.said
 
 
 def test_the_job_summary_gets_the_report_and_machines_get_json(
-    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    project: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
 
@@ -392,7 +323,7 @@ def test_the_job_summary_gets_the_report_and_machines_get_json(
     assert '"schema": 1' in project.said
 
 
-def test_a_column_that_leaks_the_label_is_named_at_the_top(project: Project) -> None:
+def test_a_column_that_leaks_the_label_is_named_at_the_top(project: Repository) -> None:
     project.git("switch", "--quiet", "--create", "poison")
     leak = '.with_columns((pl.col("late").cast(pl.Int64) * 3 + pl.col("distance") % 2).alias("crew"))'
     project.edit("src/model/source.py", 'files(Path(params["path"]))', f'files(Path(params["path"])){leak}')

@@ -137,9 +137,25 @@ def test_unpacks_the_artifact_of_the_run_of_that_head_and_repository(
     (tmp_path / "reviewed" / "dvc.lock").write_text("reviewed")
     api.upload(api.finish_run("train.yml", head), "training", tmp_path / "reviewed")
 
-    found = forge.artifact(".github/workflows/train.yml", head, api.repository, "training", tmp_path / "to")
+    found = forge.artifact(
+        ".github/workflows/train.yml", "verdict-pass", head, api.repository, "training", tmp_path / "to"
+    )
 
     assert found
+    assert (tmp_path / "to" / "dvc.lock").read_text() == "reviewed"
+
+
+def test_takes_what_was_judged_while_a_job_that_decides_nothing_still_runs(
+    api: GitHubAPI, forge: GitHub, tmp_path: Path
+) -> None:
+    head = api.commit("feature")
+    (tmp_path / "reviewed").mkdir()
+    (tmp_path / "reviewed" / "dvc.lock").write_text("reviewed")
+    api.upload(api.finish_run("train.yml", head, goes_on=True), "training", tmp_path / "reviewed")
+
+    assert forge.artifact(
+        ".github/workflows/train.yml", "verdict-pass", head, api.repository, "training", tmp_path / "to"
+    )
     assert (tmp_path / "to" / "dvc.lock").read_text() == "reviewed"
 
 
@@ -164,7 +180,9 @@ def test_takes_no_artifact(
     (tmp_path / "offered" / "dvc.lock").write_text("offered")
     api.upload(run, name, tmp_path / "offered", expired=expired)
 
-    assert not forge.artifact(".github/workflows/train.yml", head, api.repository, "training", tmp_path / "to")
+    assert not forge.artifact(
+        ".github/workflows/train.yml", "verdict-pass", head, api.repository, "training", tmp_path / "to"
+    )
     assert not (tmp_path / "to").exists()
 
 

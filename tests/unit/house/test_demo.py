@@ -26,11 +26,17 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def judged(word: str, *failed: str, comment: str = "") -> Judged:
+def judged(word: str, *failed: str, comment: str = "", effects: int = 0) -> Judged:
     gates = [{"gate": name, "state": "failed", "text": ""} for name in failed]
-    return Judged(
-        {"word": word, "gates": [{"gate": "roc_auc.at_least", "state": "passed", "text": ""}, *gates]}, comment
-    )
+    found = {
+        "word": word,
+        "gates": [{"gate": "roc_auc.at_least", "state": "passed", "text": ""}, *gates],
+        "attribution": {"rows": [{}] * effects} if effects else None,
+    }
+    return Judged(found, comment)
+
+
+NEW_DATA = "| `data.as_of` | 2013-07-01 | 2013-08-01 |"
 
 
 @pytest.mark.usefixtures("home")
@@ -109,9 +115,15 @@ def test_demo_down_names_a_server_that_still_runs_and_no_other(home: Path) -> No
         ),
         (
             demo.names_the_new_data,
-            judged("cannot tell", comment="| `data.as_of` | 2013-07-01 | 2013-08-01 |"),
-            judged("cannot tell", comment="Nothing changed."),
+            judged("cannot tell", comment=NEW_DATA, effects=3),
+            judged("cannot tell", comment="Nothing changed.", effects=3),
             "does not name data.as_of",
+        ),
+        (
+            demo.names_the_new_data,
+            judged("cannot tell", comment=NEW_DATA, effects=3),
+            judged("cannot tell", comment=NEW_DATA),
+            "does not say what data and what code did",
         ),
     ],
 )

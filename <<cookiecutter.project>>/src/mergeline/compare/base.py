@@ -126,6 +126,7 @@ def _restore(
         except MergelineError:
             pass  # an input moved, and the raw rows that its stage reads are not in place
     _place(checkout, (), damaged)
+    objects.place_sources(checkout)
     python = environment.python(root, checkout, ours, base_version=params.python)
     return objects.repro(checkout, targets=stages(checkout), python=python, say=say)
 

@@ -1,22 +1,17 @@
 """`model compare`: train or restore both models, judge them on the same rows, write the report, ask the gates."""
 
-import sys
 import webbrowser
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import polars as pl
-from rich.console import Console
-from rich.markdown import Markdown
 
 from .. import bundle, config, frames, objects, refits, repo
 from ..bundle import Bundle
 from ..config import Gates, Params
-from ..errors import BadData, GateFailed, MergelineError, your_code
+from ..errors import GateFailed, MergelineError
 from ..forge import connect, event
 from ..metrics import Metric
 from ..progress import step
@@ -25,27 +20,30 @@ from . import (
     calibration,
     checks,
     cost,
+    crossed,
     curves,
     data_diff,
     discovered,
     drift,
     fairness,
     flips,
+    folder,
     folds,
     gates,
     importance,
     judge,
     limits,
-    markdown,
+    naming,
+    notes,
     own_metrics,
-    page,
     report,
     row_counts,
+    settings,
     slices,
 )
 from .base import Base
 from .judge import Names, Scored
-from .report import Change, Report, Side, Slices
+from .report import Attribution, Report, Side, Slices
 
 HELD_OUT = "data/held_out.parquet"
 TRAINED_ON = "results/trained_on.parquet"
@@ -64,18 +62,6 @@ PROTECTED = (
     "requirements/",
 )
 """What the code owners own (CODEOWNERS): a pull request's own code computes its numbers."""
-WIDE = 120
-CHATTER = (
-    ">",
-    "\t",
-    "Updating lock",
-    "Generating lock",
-    "To track",
-    "To enable",
-    "Use `dvc push`",
-    "Data and pipelines",
-    "Stage '",
-)
 
 
 def run(root: Path, *, base: str, summary: bool, open_page: bool, json: bool) -> None:
@@ -88,24 +74,16 @@ def run(root: Path, *, base: str, summary: bool, open_page: bool, json: bool) ->
     gates.check(own_gates, params.task)
     commit = bases.find(root, base)
     with step("Candidate"):
-        ran = objects.repro(root, targets=bases.stages(root), say=_say)
-    with _base(root, commit, base) as other, step("Verdict"):
+        ran = objects.repro(root, targets=bases.stages(root), say=folder.say)
+    with base_of(root, commit, base) as other, step("Verdict"):
         made = build(root, params, own_gates, ran, other, event.number())
-    folder = root / report.FOLDER
-    folder.mkdir(exist_ok=True)
-    report.write(folder, made)
-    text = markdown.render(made)
-    (folder / report.MARKDOWN).write_text(text, encoding="utf-8")
-    (folder / report.PAGE).write_text(page.render(made), encoding="utf-8")
+    text = folder.write(root, made)
+    event.tell(crossed="true" if made.attribution else "false")
     if summary:
         event.summarise(text)
-    if json:
-        sys.stdout.write((folder / report.JSON).read_text(encoding="utf-8"))
-    else:
-        Console(width=None if sys.stdout.isatty() else WIDE).print(Markdown(markdown.plain(text), hyperlinks=False))
-        Console(soft_wrap=True).print(f"[dim]{(folder / report.PAGE).relative_to(root)} has the plots.[/]")
+    folder.show(root, text, json=json)
     if open_page:
-        webbrowser.open((folder / report.PAGE).as_uri())
+        webbrowser.open((root / report.FOLDER / report.PAGE).as_uri())
     if fails := made.fails():
         raise GateFailed("; ".join(fails))
 
@@ -119,8 +97,8 @@ def build(
     gates.check(rules, params.task)
     suited = own_metrics.load(gates.suited(rules, params.task), other.root if other else None, root)
     held_out = frames.read(root / HELD_OUT)
-    own, level = schema_names(), judging.compare.level
-    names = _kept(own, other.root, held_out.columns) if other else own
+    own, level = naming.of_schema(), judging.compare.level
+    names = naming.kept(own, other.root, held_out.columns) if other else own
     limits.check_columns(rules, names.sensitive)
     candidate, theirs, reason = bundle.load(root / "bundle"), None, other.problem if other else None
     if other and reason is None:
@@ -134,7 +112,7 @@ def build(
         unit,
         trained_on=frames.read(other.root / TRAINED_ON) if other and theirs else None,
         reason=reason,
-        anew=(_anew(other.root, theirs), _anew(root, candidate)) if other and theirs else ((), ()),
+        anew=(refits.bundles(other.root, theirs), refits.bundles(root, candidate)) if other and theirs else ((), ()),
         seed=judging.seeds.compare,
     )
     reason = scored.reason
@@ -142,6 +120,8 @@ def build(
     primary = suited[rules.primary]
     whole, columns = data_diff.run(other.root, root, names.label, names.sensitive) if other and theirs else ([], [])
     changed = repo.changed(root, other.commit) if other else []
+    params_changed = settings.changed(other.root if other else None, root)
+    both = scored.base is not None and crossed.asked(root, changed, params_changed)
     found = Report(
         name=candidate.signature.name,
         task=params.task,
@@ -160,6 +140,7 @@ def build(
         noise=scored.anew.source,
         refits=scored.anew.count,
         folds=folds.run(other.root, root, (theirs, candidate), names, unit, rules, level) if other and theirs else None,
+        attribution=Attribution() if both else None,
         rows=row_counts.run(other.root, root) if other and theirs else None,
         drift=drift.run(other.root, root, names) if other and theirs else [],
         checks=checks.run(
@@ -171,12 +152,12 @@ def build(
             judging.seeds.compare,
         ),
         cost=cost.run(other.root if other and theirs else None, root, (theirs, candidate), held_out),
-        params=_params(other.root if other else None, root),
+        params=params_changed,
         data=whole,
         columns=columns,
         code=[path for path in changed if path.startswith("src/model/")],
         protected=[path for path in changed if path.startswith(PROTECTED)],
-        notes=_notes(
+        notes=notes.of(
             root,
             params,
             judging,
@@ -191,10 +172,6 @@ def build(
     return gates.settle(found, rules, connect(root), pull_request, level)
 
 
-def _anew(root: Path, model: Bundle) -> list[Bundle]:
-    return [bundle.with_model(model, found) for found in refits.models(root)]
-
-
 def _slices(scored: Scored, candidate: Bundle, names: Names, metric: Metric, rules: Gates, level: float) -> Slices:
     """Judge the slices that schema.py names, but for sensitive columns (`fairness` has those), and search for more."""
     named = tuple(column for column in names.slices if column not in names.sensitive)
@@ -206,31 +183,12 @@ def _slices(scored: Scored, candidate: Bundle, names: Names, metric: Metric, rul
     return msgspec.structs.replace(told, discovered=found, searched=searched, asked=asked)
 
 
-def schema_names() -> Names:
-    """Give the names of src/model/schema.py. Raises BrokenCode, or BadData when one is not there."""
-    with your_code("schema.py"):
-        from model import schema
-
-    try:
-        sensitive = tuple(getattr(schema, "SENSITIVE", ()))
-        return Names(schema.LABEL, schema.ROW_ID, schema.TIME, tuple(schema.SLICES), sensitive)
-    except AttributeError as error:
-        raise BadData(f"src/model/schema.py: {error}", "Add it; the README has the list.") from error
-
-
-def _kept(own: Names, base: Path, columns: list[str]) -> Names:
-    """Add the slices and sensitive columns of the base: a pull request cannot drop what it is judged by."""
-    slices = (*own.slices, *bases.names(base, "SLICES", columns))
-    sensitive = (*own.sensitive, *bases.names(base, "SENSITIVE", columns))
-    return replace(own, slices=tuple(dict.fromkeys(slices)), sensitive=tuple(dict.fromkeys(sensitive)))
-
-
 @contextmanager
-def _base(root: Path, commit: str | None, rev: str) -> Iterator[Base | None]:
+def base_of(root: Path, commit: str | None, rev: str) -> Iterator[Base | None]:
     """Enter the base's checkout, saying how long that took."""
     with ExitStack() as stack:
         with step("Base"):
-            found = stack.enter_context(bases.restored(root, commit, rev, _say)) if commit else None
+            found = stack.enter_context(bases.restored(root, commit, rev, folder.say)) if commit else None
         yield found
 
 
@@ -246,73 +204,3 @@ def _load(other: Base, root: Path, held_out: pl.DataFrame, names: Names) -> tupl
         return bundle.load(other.root / "bundle"), None
     except MergelineError as error:
         return None, f"the base's bundle cannot be loaded: {error.args[0]}"
-
-
-def _params(base: Path | None, root: Path) -> list[Change]:
-    """Give the keys of params.yaml that differ, with dots."""
-    if base is None:
-        return []
-    sides = [_flat(objects.parse_yaml((folder / config.PARAMS).read_bytes())) for folder in (base, root)]
-    return [
-        Change(name=key, base=sides[0].get(key), candidate=sides[1].get(key))
-        for key in dict.fromkeys([*sides[0], *sides[1]])
-        if sides[0].get(key) != sides[1].get(key)
-    ]
-
-
-def _flat(found: Any, before: str = "") -> dict[str, str]:
-    if not isinstance(found, dict):
-        return {before: msgspec.json.encode(found, enc_hook=str).decode().strip('"')}
-    return {
-        key: value
-        for name, inner in found.items()
-        for key, value in _flat(inner, f"{before}.{name}" if before else str(name)).items()
-    }
-
-
-def _notes(
-    root: Path,
-    params: Params,
-    judging: Params,
-    judged: report.Judged,
-    noise: report.Noise | None,
-    identical: bool,
-    dropped: list[str],
-) -> list[str]:
-    """Say what a careful reader must know beside the numbers."""
-    usual = config.Export()
-    return [
-        text
-        for text, applies in {
-            "Both bundles are byte for byte the same.": identical,
-            "There is neither a group nor a time column: rows were judged as if independent.": judged.group is None,
-            f"Only {judged.groups} groups: intervals from fewer than {report.FEW_GROUPS} are themselves uncertain.": (
-                report.FEWEST_GROUPS <= judged.groups < report.FEW_GROUPS
-            ),
-            f"Only {judged.rows:,} of {judged.held_out:,} held-out rows judge: the base was trained on the others.": (
-                judged.rows < judged.held_out / 2
-            ),
-            f"export.tolerance is {params.export.tolerance:g} (usually {usual.tolerance:g}).": (
-                params.export.tolerance > usual.tolerance
-            ),
-            f"export.max_flips is {params.export.max_flips} (usually {usual.max_flips}).": (
-                params.export.max_flips > usual.max_flips
-            ),
-            "Training noise was not measured (compare.refits is 1): the intervals hold the chance in the rows alone.": (
-                noise == "not measured" and judged.rows > 0 and not identical
-            ),
-            "Training noise is the base's own: this pull request trained nothing anew (compare.refits).": (
-                noise == "of the base"
-            ),
-            "`compare` of params.yaml changed; the base's was applied.": params.compare != judging.compare,
-            f"src/model/schema.py drops {', '.join(dropped)}, by which the base is judged; so is this.": bool(dropped),
-            "There are uncommitted changes: the numbers are of the working copy.": bool(repo.uncommitted(root)),
-        }.items()
-        if applies
-    ]
-
-
-def _say(line: str) -> None:
-    """Pass on what a stage says, and of DVC's own lines those that name a stage that runs."""
-    if line.strip() and not line.startswith(CHATTER):
-        Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(line, style="dim")

@@ -11,7 +11,7 @@ from ..forge import Forge, overrides
 from ..metrics import ALL, Metric, known, of_task
 from ..statistics import Estimate
 from . import limits
-from .report import FEWEST_GROUPS, GateRow, MetricRow, Report, Word
+from .report import FEWEST_GROUPS, Attribution, Difference, GateRow, MetricRow, Report, Word
 
 
 def word(metric: Metric, difference: Estimate, matters: float, level: float = 0.95) -> Word:
@@ -124,6 +124,7 @@ def again(report: Report, gates: Gates, level: float) -> Report:
         level=level,
         word=None if report.base is None else primary.word if primary else "cannot tell",
         metrics=rows,
+        attribution=_attributed(report.attribution, known_here, level) if report.attribution else None,
         gates=[],
     )
 
@@ -134,21 +135,47 @@ def _again(row: MetricRow, report: Report, gates: Gates, suited: Mapping[str, Me
     metric, gate, difference = suited[row.name], gates.metrics.get(row.name), row.difference
     said: Word = "cannot tell"
     if difference is not None:
-        numbers = (row.base, row.candidate, difference.value, difference.standard_error, difference.noise)
-        if (
-            any(number is None or not math.isfinite(number) for number in numbers)
-            or abs(difference.value - ((row.candidate or 0) - (row.base or 0))) > 1e-9
-            or min(difference.standard_error, difference.noise) < 0
-            or difference.groups < 2
-            or not (difference.noise_freedom >= 1 or difference.noise == 0)
-        ):
-            raise Integrity(f"the report's numbers of {row.name} contradict each other")
-        difference = msgspec.structs.replace(difference, interval=difference.estimate().interval(level))
+        if row.base is None or row.candidate is None or not _equal(difference.value, row.candidate - row.base):
+            raise _contradiction(row.name)
+        difference = _difference(row.name, difference, level)
         if gate and report.base:
             said = word(metric, difference.estimate(), gate.matters, level)
     return msgspec.structs.replace(
         row, better=metric.better, difference=difference, matters=gate.matters if gate else None, word=said
     )
+
+
+def _attributed(found: Attribution, suited: Mapping[str, Metric], level: float) -> Attribution:
+    rows = []
+    for row in found.rows:
+        if row.metric not in suited or not _equal(
+            row.total.value, row.data.value + row.code.value + row.together.value
+        ):
+            raise _contradiction(row.metric)
+        effects = {name: _difference(row.metric, each, level) for name, each in row.effects().items()}
+        rows.append(msgspec.structs.replace(row, **effects))
+    return msgspec.structs.replace(found, rows=rows)
+
+
+def _difference(name: str, found: Difference, level: float) -> Difference:
+    """Give a metric's difference with its interval made anew. Raises Integrity where its numbers cannot be."""
+    numbers = (found.value, found.standard_error, found.noise, found.noise_freedom)
+    if (
+        not all(map(math.isfinite, numbers))
+        or min(found.standard_error, found.noise) < 0
+        or found.groups < 2
+        or not (found.noise_freedom >= 1 or found.noise == 0)
+    ):
+        raise _contradiction(name)
+    return msgspec.structs.replace(found, interval=found.estimate().interval(level))
+
+
+def _equal(one: float, other: float) -> bool:
+    return abs(one - other) <= 1e-9
+
+
+def _contradiction(name: str) -> Integrity:
+    return Integrity(f"the report's numbers of {name[:40]} contradict each other")
 
 
 def _ask(rule: str, gate: MetricGate, row: MetricRow | None, level: float) -> tuple[bool, str]:

@@ -6,7 +6,7 @@ Everything that comes from the repository goes through `words.escape` or `words.
 import re
 from collections.abc import Callable, Sequence
 
-from . import looks, metric_table, moved, surroundings
+from . import attributed, looks, metric_table, moved, surroundings
 from .blocks import FIXED, ROWS, folded, plural
 from .report import Report
 from .words import NOTHING, code, escape, number, sentence
@@ -120,6 +120,7 @@ def _intervals(report: Report) -> list[str]:
 
 PARTS: tuple[Callable[[Report], str], ...] = (
     metric_table.table,
+    attributed.attribution,
     surroundings.looks,
     metric_table.folds,
     surroundings.changes,
@@ -133,6 +134,7 @@ PARTS: tuple[Callable[[Report], str], ...] = (
     surroundings.drift,
     surroundings.duplicates,
     metric_table.others,
+    attributed.others,
     surroundings.cost,
     _gates,
     _reproduce,

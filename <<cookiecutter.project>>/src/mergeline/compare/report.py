@@ -93,6 +93,32 @@ class MetricRow(_Record, frozen=True, kw_only=True):
     reason: str | None = None
 
 
+class AttributionRow(_Record, frozen=True, kw_only=True):
+    """What data, code and both together did to one metric; the three add up to `total`, candidate minus base."""
+
+    metric: str
+    data: Difference
+    code: Difference
+    together: Difference
+    total: Difference
+
+    def effects(self) -> dict[str, Difference]:
+        """Give the four by name."""
+        return {"data": self.data, "code": self.code, "together": self.together, "total": self.total}
+
+
+class Attribution(_Record, frozen=True, kw_only=True):
+    """Data and code both changed: which did what, in `judged` rows of `groups` groups that no model was trained on.
+
+    No rows: the crossed models are not trained yet, or could not be judged for the `reason`.
+    """
+
+    rows: list[AttributionRow] = []
+    judged: int = 0
+    groups: int = 0
+    reason: str | None = None
+
+
 class FoldRow(_Record, frozen=True, kw_only=True):
     """One earlier period, judged by models trained on the rows before it; null with a reason where it cannot be."""
 
@@ -345,6 +371,7 @@ class Report(_Record, frozen=True, kw_only=True):
     noise: Noise = "not measured"
     refits: int = 0
     folds: Folds | None = None
+    attribution: Attribution | None = None
     fairness: Fairness | None = None
     flips: Flips | None = None
     calibration: Calibration | None = None

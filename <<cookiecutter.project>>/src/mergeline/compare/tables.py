@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from . import words
+from .attributed import EFFECTS
 from .report import Difference, Report
 
 
@@ -94,6 +95,16 @@ def of(report: Report) -> list[Table]:
                 ]
                 for row in report.cost
             ],
+        ),
+        Table(
+            "Which change did it, data or code",
+            ["metric", "", "difference", "interval"],
+            [
+                [row.metric, EFFECTS[name], *_moved(effect)]
+                for row in (report.attribution.rows if report.attribution else ())
+                for name, effect in row.effects().items()
+            ],
+            left=2,
         ),
         Table(
             "Earlier periods",

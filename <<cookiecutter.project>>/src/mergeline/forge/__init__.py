@@ -115,9 +115,9 @@ class Forge(Protocol):
     def statuses(self, commit: str) -> list[Status]:
         """Give the newest status of every context, sorted by context."""
 
-    def artifact(self, workflow: str, head: str, head_repository: str, name: str, to: Path) -> bool:
-        """Unpack the artifact `name` of the newest successful pull request run of `workflow`
-        (`.github/workflows/train.yml`) for that head commit in that repository; false where there is none.
+    def artifact(self, workflow: str, job: str, head: str, head_repository: str, name: str, to: Path) -> bool:
+        """Unpack the artifact `name` of the newest pull request run of `workflow` (`.github/workflows/train.yml`) for
+        that head commit in that repository whose `job` succeeded; false where there is none.
         """
 
     def open_issue(self, title: str, body: str, marker: str) -> int:

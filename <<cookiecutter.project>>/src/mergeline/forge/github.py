@@ -167,19 +167,21 @@ class GitHub:
             ]
         return sorted(found, key=lambda one: one.context)
 
-    def artifact(self, workflow: str, head: str, head_repository: str, name: str, to: Path) -> bool:
-        """Unpack the artifact `name` of the newest successful pull request run of `workflow`
-        (`.github/workflows/train.yml`) for that head commit in that repository; false where there is none.
+    def artifact(self, workflow: str, job: str, head: str, head_repository: str, name: str, to: Path) -> bool:
+        """Unpack the artifact `name` of the newest pull request run of `workflow` (`.github/workflows/train.yml`) for
+        that head commit in that repository whose `job` succeeded; false where there is none.
+
+        The run itself may go on: not every job of it decides something.
         """
         with told(f"find the artifact {name} of {head[:12]}"):
-            runs = self._repo.get_workflow(Path(workflow).name).get_runs(
-                event="pull_request", status="success", head_sha=head
-            )
+            runs = self._repo.get_workflow(Path(workflow).name).get_runs(event="pull_request", head_sha=head)
             for run in runs:
                 # A fork can hold the same commit: the API's filter by commit is not enough.
                 if run.head_sha != head or run.head_repository.full_name != head_repository:
                     continue
                 if not str(run.path).split("@")[0].endswith(workflow):
+                    continue
+                if not any(done.name == job and done.conclusion == "success" for done in run.jobs()):
                     continue
                 for artifact in run.get_artifacts():
                     if artifact.name == name and not artifact.expired:

@@ -18,10 +18,12 @@ from .manifest import Release
 
 __all__ = ["keep", "run"]
 
-WORKFLOW = ".github/workflows/train.yml"
+WORKFLOW, JOB = ".github/workflows/train.yml", "verdict-pass"
 
 
-def run(root: Path, *, base: bool, pr: int | None, merged: bool, release: str | None) -> str:
+def run(
+    root: Path, *, base: bool, pr: int | None, merged: bool, release: str | None, folder: Path | None = None
+) -> str:
     """Restore one state; say where it is from and whether a stage has to run.
 
     Args:
@@ -30,14 +32,17 @@ def run(root: Path, *, base: bool, pr: int | None, merged: bool, release: str | 
         pr: what this pull request's training run handed over.
         merged: the same for the pull request whose merge made HEAD; nothing happens where there is none.
         release: what this release was made of, by the start of its id.
+        folder: what `model keep` packed.
 
     Raises:
         Usage: not exactly one state is named.
         RepositoryTrouble: it is not here and nobody handed it over.
         Integrity: an object is not what its name says.
     """
-    if [base, pr is not None, merged, release is not None].count(True) != 1:
-        raise Usage("name one state", "Use one of --base, --pr N, --merged, --release ID.")
+    if [base, pr is not None, merged, release is not None, folder is not None].count(True) != 1:
+        raise Usage("name one state", "Use one of --base, --pr N, --merged, --release ID, --from FOLDER.")
+    if folder is not None:
+        return _handed_over(root, folder, f"what {folder} holds")
     if release is not None:
         return _release(root, release)
     if base:
@@ -56,7 +61,7 @@ def run(root: Path, *, base: bool, pr: int | None, merged: bool, release: str | 
         raise Usage(f"pull request #{request.number} is from a fork, whose results are never used", "Train it here.")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / ARTIFACT
-        if not connected.artifact(WORKFLOW, request.head, request.repository, ARTIFACT, folder):
+        if not connected.artifact(WORKFLOW, JOB, request.head, request.repository, ARTIFACT, folder):
             if merged:
                 return _tell(False, f"No successful training of #{request.number} is kept: nothing was handed over.")
             raise RepositoryTrouble(
