@@ -24,7 +24,7 @@ def moved(tmp_path: Path, before: dict[str, Any], after: dict[str, Any]) -> list
         found = {"rows": len(rows), "columns": {c: validate._column(rows[c], kind) for c, kind in kinds.items()}}
         (tmp_path / name / "results").mkdir(parents=True)
         (tmp_path / name / "results/profile.json").write_text(json.dumps(found))
-    return drift.run(tmp_path / "a", tmp_path / "b", NAMES)
+    return drift.run(tmp_path / "a", tmp_path / "b", NAMES)[0]
 
 
 def test_a_shifted_number_is_named_and_a_steady_one_is_not(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_columns_that_cannot_be_compared_or_never_vary_are_passed_over(
 
 
 def test_a_base_without_a_profile_is_no_error(tmp_path: Path) -> None:
-    assert drift.run(tmp_path, tmp_path, NAMES) == []
+    assert drift.run(tmp_path, tmp_path, NAMES) == ([], [])
 
 
 def test_histograms_of_different_width_give_the_distance_that_the_rows_give() -> None:

@@ -142,6 +142,7 @@ def build(
     primary = suited[rules.primary]
     whole, columns = data_diff.run(other.root, root, names.label, names.sensitive) if other and theirs else ([], [])
     changed = repo.changed(root, other.commit) if other else []
+    drifted, steady = drift.run(other.root, root, names) if other and theirs else ([], [])
     found = Report(
         name=candidate.signature.name,
         task=params.task,
@@ -161,7 +162,8 @@ def build(
         refits=scored.anew.count,
         folds=folds.run(other.root, root, (theirs, candidate), names, unit, rules, level) if other and theirs else None,
         rows=row_counts.run(other.root, root) if other and theirs else None,
-        drift=drift.run(other.root, root, names) if other and theirs else [],
+        drift=drifted,
+        steady=steady,
         checks=checks.run(
             root,
             held_out,
@@ -185,7 +187,7 @@ def build(
             theirs is not None and theirs.id == candidate.id,
             sorted({*names.slices} - {*own.slices} | {*names.sensitive} - {*own.sensitive}),
         ),
-        curves=curves.run(scored, params.task),
+        curves=curves.run(scored, params.task, names.label, candidate.signature.classes),
         importance=importance.run(other.root if other and theirs else None, root),
     )
     return gates.settle(found, rules, connect(root), pull_request, level)
