@@ -24,6 +24,7 @@ from mergeline.compare.report import (
     Moved,
     Report,
     RowCounts,
+    Side,
     SliceRow,
     Slices,
     SliceValue,
@@ -97,6 +98,8 @@ def _slice(column: str, value: str, rows: int, moved: float) -> SliceRow:
 
 def _filled(**changes: Any) -> Report:
     report = make_report(
+        candidate=Side(commit="c" * 40, bundle="ea" * 32, stages=["train"]),
+        base=Side(commit="b" * 40, bundle="fb" * 32),
         metrics=[
             metric_row(difference=_difference(0.0317, 0.01)),
             metric_row("log_loss", -0.0124, 0.004, better="lower", base=0.5213, candidate=0.5089, matters=0.002),

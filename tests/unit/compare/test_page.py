@@ -1,8 +1,14 @@
 import re
+from base64 import b64encode
+from hashlib import sha256
+from html import unescape
 
-from mergeline.compare import page
+import pytest
+
+from mergeline.compare import markdown, page
 from mergeline.compare.report import Calibration, Confusion, Cost, Curve, DriftRow, Flips, Importance, Moved, Point
 from tests.unit.compare.conftest import make_report
+from tests.unit.compare.full import KINDS
 from tests.unit.compare.test_markdown import poisoned
 
 ROC = Curve(
@@ -12,6 +18,46 @@ ROC = Curve(
     base=[Point(x=0, y=0), Point(x=1, y=1)],
     candidate=[Point(x=0, y=0.2), Point(x=1, y=1)],
 )
+
+
+def shown(html: str) -> str:
+    """Give what a reader sees, on one line."""
+    without = re.sub(r"<(style|script|svg)[ >].*?</\1>", " ", html, flags=re.DOTALL)
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", without)))
+
+
+def numbers(text: str) -> set[str]:
+    return set(re.findall(r"(?<![\w.])[-+]?\d+(?:,\d{3})*(?:\.\d+)?(?:e-\d+)?%?", text))
+
+
+def luminance(colour: str) -> float:
+    """Give the relative luminance of #rrggbb (WCAG 2.2)."""
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_every_number_of_the_comment_is_on_the_page(kind: str) -> None:
+    report = KINDS[kind]()
+
+    said = numbers(markdown.plain(markdown.render(report)))
+
+    assert len(said) > 60
+    assert said - numbers(shown(page.render(report))) == set()
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+def test_every_colour_is_legible_on_the_paper_and_on_a_card(scheme: int) -> None:
+    found = re.findall(r":root \{(.*?)\}", page.STYLE, flags=re.DOTALL)[scheme]
+    colours = dict(re.findall(r"--(\w+): (#\w{6})", found))
+    assert len(colours) == 11
+
+    for name in colours.keys() - {"paper", "card", "line"}:
+        for below in ("paper", "card"):
+            dark, light = sorted(luminance(colours[at]) for at in (name, below))
+            least = 3 if name in ("base", "candidate") else 4.5  # what is drawn, what is written
+            assert (light + 0.05) / (dark + 0.05) >= least, (name, below)
 
 
 def test_the_page_needs_no_network() -> None:
@@ -44,8 +90,20 @@ def test_the_page_of_a_first_model_has_no_base() -> None:
     assert "against base" not in html
 
 
-def test_the_page_stays_small() -> None:
-    assert len(page.render(make_report(curves=[ROC] * 3))) < 200_000
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_the_page_stays_small(kind: str) -> None:
+    assert len(page.render(KINDS[kind]())) < 200_000
+
+
+def test_only_the_page_s_own_style_and_script_are_applied() -> None:
+    html = page.render(make_report())
+
+    for tag, rule in (("style", "style-src"), ("script", "script-src")):
+        (text,) = re.findall(f"<{tag}>(.*?)</{tag}>", html, flags=re.DOTALL)
+        allowed = b64encode(sha256(text.encode()).digest()).decode()
+        assert f"{rule} 'sha256-{allowed}'" in unescape(html)
+    assert "style=" not in html
+    assert "unsafe-inline" not in html
 
 
 def test_a_curve_without_a_base_is_drawn_alone() -> None:

@@ -39,9 +39,9 @@ def run(scored: Scored, task: Task, label: str, classes: Sequence[str] = ()) -> 
     if labels.min() < 0 or len(np.unique(labels)) < 2:
         return []
     if candidate.ndim > 1:
-        return _more_classes(labels, (base, candidate), classes)
+        return _more_classes(labels, (base, candidate), [f"{label} = {name}" for name in classes])
     marks = scored.thresholds[0] if base is not None else None, scored.thresholds[1]
-    return _two_classes(labels, (base, candidate), classes, marks)
+    return _two_classes(labels, (base, candidate), [f"{label} = {name}" for name in classes], marks)
 
 
 def _regression(labels: Labels, sides: Sides, label: str) -> list[Curve]:
@@ -52,7 +52,7 @@ def _regression(labels: Labels, sides: Sides, label: str) -> list[Curve]:
             f"True {label} by prediction (tenths)", predicted, f"true {label}, mean", labels, sides, points.calibration
         ),
         _curve(
-            "Residuals by prediction (tenths: median, 10% to 90%)",
+            "Residuals in tenths (median, 10% to 90%)",
             predicted,
             residual,
             labels,
@@ -70,18 +70,19 @@ def _two_classes(labels: Labels, sides: Sides, classes: Sequence[str], marks: Ma
     found = _against(labels, sides, classes[1])
     for code, name in enumerate(classes):
         scores = [None if side is None else side[labels == code] for side in sides]
-        found.append(_bars(f"Scores of {name}", f"predicted probability of {classes[1]}", scores, edges, marks))
+        found.append(_bars(f"Scores where {name}", f"predicted probability of {classes[1]}", scores, edges, marks))
     return found
 
 
 def _more_classes(labels: Labels, sides: Sides, classes: Sequence[str]) -> list[Curve]:
     own = [None if scores is None else scores[np.arange(len(labels)), labels] for scores in sides]
-    found = [_bars("Scores of the true class", "predicted probability of a row's class", own, points.edges(own))]
+    found = []
     for code, name in enumerate(classes if len(classes) <= MOST_CLASSES else ()):
         mine = (labels == code).astype(np.int64)
         if mine.any():
             scores = [None if side is None else side[:, code] for side in sides]
-            found += _against(mine, scores, name, f" of {name}")
+            found += _against(mine, scores, name, f", {name}")
+    found.append(_bars("Scores of the true class", "predicted probability of the row's class", own, points.edges(own)))
     return found
 
 
@@ -101,9 +102,7 @@ def _against(labels: Labels, sides: Sides, positive: str, whose: str = "") -> li
             diagonal=False,
             level=share,
         ),
-        _curve(
-            f"Calibration{whose} (tenths)", probability, f"share that is {positive}", labels, sides, points.calibration
-        ),
+        _curve(f"Calibration (tenths){whose}", probability, f"share of {positive}", labels, sides, points.calibration),
     ]
 
 

@@ -69,7 +69,9 @@ def _slices(report: Report) -> list[tuple[str, str, list[SliceRow]]]:
     named = f"{len(found.moved)} of {found.tested:,} slices moved in {found.metric} (false discoveries held at 5%: {found.control})"
     if found.small:
         named += f"; {found.small:,} more are too small to judge{': ' if found.too_small else ''}{', '.join(found.too_small)}"
-    searched = f"Found on half of the groups among {found.searched:,}, judged on the other half."
+    searched = (
+        f"The search gave {found.searched:,} on half of the groups; these moved on the other half, which judges them."
+    )
     parts = [("Slices", f"{named}.", found.moved), ("Slices that nobody named", searched, found.discovered)]
     return parts if found.discovered else parts[:1]
 

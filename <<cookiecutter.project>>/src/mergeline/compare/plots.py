@@ -10,7 +10,7 @@ from .report import Curve, MetricRow, Point, SliceRow
 
 WIDTH, HEIGHT = 360, 300
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 10, 44
-FOREST = 240
+FOREST = 200
 TICKS = 5
 MOST_DOTS = 20
 
@@ -27,6 +27,7 @@ class Forest:
     matters: Range | None
     word: str
     text: str
+    width: float = FOREST
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,7 @@ def ticks(over: Range) -> list[float]:
 def _step(over: Range) -> float:
     rough = (over[1] - over[0]) / TICKS
     power = 10.0 ** math.floor(math.log10(rough))
-    return float(next(size * power for size in (1, 2, 2.5, 5, 10) if size * power >= rough * 0.999))
+    return float(next(size * power for size in (1, 2, 2.5, 5, 10) if size * power >= rough * 0.75))
 
 
 def _ranges(curve: Curve) -> tuple[Range, Range]:

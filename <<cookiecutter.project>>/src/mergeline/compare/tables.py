@@ -106,7 +106,7 @@ def _calibration(report: Report) -> list[Table]:
         for side, matrix in sides.items()
         if matrix
     ]
-    return [Table("Calibration", ["", *AGAINST], [whole]), *matrices]
+    return [*matrices, Table("Calibration", ["", *AGAINST], [whole])]
 
 
 def _cost(report: Report) -> list[Table]:
