@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.compare.full import KINDS
+from tests.unit.compare.full import KINDS, regression
 
 from .conftest import Open
 
@@ -43,13 +43,20 @@ def test_nothing_is_cut_and_no_label_lies_on_another_on_a_phone(
 ) -> None:
     found = opened(KINDS[kind](), viewport=PHONE, color_scheme=scheme)
 
+    assert (found.page.evaluate(CUT), found.page.evaluate(OVERLAPS)) == ([], [])
     picture = found.page.screenshot(path=tmp_path / "page.png", full_page=True)
     width, height = (int.from_bytes(picture[at : at + 4], "big") for at in (16, 20))
     assert width == PHONE["width"]
     assert height == found.page.evaluate("document.documentElement.scrollHeight")
     assert found.page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
-    assert found.page.evaluate(CUT) == []
-    assert found.page.evaluate(OVERLAPS) == []
+
+
+@pytest.mark.parametrize(("scale", "shift"), [(1e6, 0), (1e-6, 0), (0.001, 20_000), (1e-12, 1), (0, 7)])
+def test_labels_have_room_whatever_the_numbers_are(opened: Open, scale: float, shift: float) -> None:
+    found = opened(regression(scale, shift, "minutes_between_the_planned_and_the_true_arrival"), viewport=PHONE)
+
+    assert found.page.locator("figure text").count() > 20
+    assert (found.page.evaluate(CUT), found.page.evaluate(OVERLAPS)) == ([], [])
 
 
 def test_the_page_is_dark_where_the_reader_wants_it_dark(opened: Open) -> None:

@@ -52,15 +52,15 @@ def two_classes() -> Report:
     )
 
 
-def regression() -> Report:
+def regression(scale: float = 1.0, shift: float = 0.0, label: str = "arr_delay") -> Report:
     """Say by how many minutes a flight is late."""
     rng = np.random.default_rng(7)
     said, noise = rng.normal(0, 20, ROWS), rng.gamma(1.2, 18, ROWS) - 20
-    scored = make_scored(said + noise, 0.6 * said + rng.normal(0, 6, ROWS), 0.9 * said)
-    error = metric_row("mae", -1.27, 0.31, better="lower", base=22.61, candidate=21.34, matters=0.5)
-    report = _filled(
-        task="regression", primary="mae", metrics=[error], curves=curves.run(scored, "regression", "arr_delay")
+    scored = make_scored(
+        *(shift + scale * side for side in (said + noise, 0.6 * said + rng.normal(0, 6, ROWS), 0.9 * said))
     )
+    error = metric_row("mae", -1.27, 0.31, better="lower", base=22.61, candidate=21.34, matters=0.5)
+    report = _filled(task="regression", primary="mae", metrics=[error], curves=curves.run(scored, "regression", label))
     return msgspec.structs.replace(report, slices=Slices(metric="mae", tested=12), calibration=None)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from mergeline.compare import markdown, page
 from mergeline.compare.report import Calibration, Confusion, Cost, Curve, DriftRow, Flips, Importance, Moved, Point
-from tests.unit.compare.conftest import make_report
+from tests.unit.compare.conftest import make_report, metric_row
 from tests.unit.compare.full import KINDS
 from tests.unit.compare.test_markdown import poisoned
 
@@ -88,6 +88,26 @@ def test_the_page_of_a_first_model_has_no_base() -> None:
 
     assert "First model: roc_auc" in html
     assert "against base" not in html
+
+
+def test_a_candidate_that_is_judged_alone_has_its_numbers_without_empty_columns() -> None:
+    alone = [
+        metric_row(base=None, difference=None, reason="base needs wind"),
+        metric_row("f1", base=None, candidate=None, difference=None, reason="one class only"),
+    ]
+
+    text = shown(page.render(make_report(word="cannot tell", reason="base needs wind", metrics=alone)))
+
+    assert "metric candidate roc_auc 0.744 f1 n/a one class only" in text
+
+
+def test_raw_columns_that_are_as_before_are_counted_not_listed() -> None:
+    same = [DriftRow(column=c, psi=0.0, test="chi-square", statistic=0.0, q=1.0) for c in ("carrier", "origin")]
+
+    text = shown(page.render(make_report(steady=same)))
+
+    assert "None of 2 columns has moved at all." in text
+    assert "chi-square" not in text
 
 
 @pytest.mark.parametrize("kind", list(KINDS))

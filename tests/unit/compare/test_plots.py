@@ -46,10 +46,9 @@ def test_shares_are_shown_from_nought_to_one_and_a_point_is_where_its_value_is()
     found = plots.plot(curve(LINE))
 
     assert (
-        found.sides["candidate"].line
-        == f"{plots.LEFT}.0,{plots.HEIGHT - plots.BOTTOM}.0 {plots.WIDTH - plots.RIGHT}.0,{plots.TOP}.0"
+        found.sides["candidate"].line == f"{found.left}.0,{plots.HEIGHT - plots.BOTTOM}.0 {found.right}.0,{plots.TOP}.0"
     )
-    assert found.diagonal == (plots.LEFT, plots.HEIGHT - plots.BOTTOM, plots.WIDTH - plots.RIGHT, plots.TOP)
+    assert found.diagonal == (found.left, plots.HEIGHT - plots.BOTTOM, found.right, plots.TOP)
     assert "base" not in found.sides
 
 
@@ -61,7 +60,7 @@ def test_one_point_has_axes_too(points: list[Point], diagonal: bool) -> None:
     found = plots.plot(curve(points, diagonal=diagonal))
 
     (x, y, _), *_ = found.sides["candidate"].dots
-    assert plots.LEFT <= x <= plots.WIDTH - plots.RIGHT
+    assert found.left <= x <= found.right
     assert plots.TOP <= y <= plots.HEIGHT - plots.BOTTOM
     assert len(found.xs) >= 2
 
@@ -69,14 +68,14 @@ def test_one_point_has_axes_too(points: list[Point], diagonal: bool) -> None:
 def test_bars_stand_on_the_axis_and_a_threshold_outside_them_is_left_out() -> None:
     points = [Point(x=0, y=10), Point(x=0.5, y=30), Point(x=1, y=30)]
 
-    found = plots.plot(curve(points, diagonal=False, steps=True, marks=(None, 1.5))).sides["candidate"]
+    found = plots.plot(curve(points, diagonal=False, steps=True, marks=(None, 1.5)))
 
     floor = plots.HEIGHT - plots.BOTTOM
-    corners = [tuple(map(float, corner.split(","))) for corner in found.line.split()]
-    assert corners[0] == (plots.LEFT, floor)
-    assert corners[-1] == (plots.WIDTH - plots.RIGHT, floor)
+    corners = [tuple(map(float, corner.split(","))) for corner in found.sides["candidate"].line.split()]
+    assert corners[0] == (found.left, floor)
+    assert corners[-1] == (found.right, floor)
     assert [y for _, y in corners[1:-1]] == [corners[1][1]] * 2 + [plots.TOP] * 2
-    assert found.mark is None
+    assert found.sides["candidate"].mark is None
 
 
 def test_bars_without_any_rows_are_drawn_flat() -> None:

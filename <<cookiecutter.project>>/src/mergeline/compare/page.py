@@ -12,14 +12,7 @@ from .report import Report, SliceRow
 
 HERE = Path(__file__).parent
 STYLE, SCRIPT = ((HERE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
-BOX = {
-    "width": plots.WIDTH,
-    "height": plots.HEIGHT,
-    "left": plots.LEFT,
-    "right": plots.WIDTH - plots.RIGHT,
-    "top": plots.TOP,
-    "bottom": plots.HEIGHT - plots.BOTTOM,
-}
+BOX = {"width": plots.WIDTH, "height": plots.HEIGHT, "top": plots.TOP, "bottom": plots.HEIGHT - plots.BOTTOM}
 
 
 def render(report: Report) -> str:
@@ -51,7 +44,7 @@ def render(report: Report) -> str:
         moved=[(title, note, plots.forests(rows, matters, better)) for title, note, rows in _slices(report)],
         matters=matters,
         longest=max([abs(at or 0) for row in report.importance for at in (row.base, row.candidate)], default=0) or 1.0,
-        largest=max([row.psi for row in (*report.drift, *report.steady)], default=0) or 1.0,
+        largest=max([row.psi for row in (*report.drift, *report.steady)], default=0),
         tables=tables.of(report),
         plots=[plots.plot(curve) for curve in report.curves if curve.candidate],
         box=BOX,

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from . import words
+from .points import SAME
 from .report import Curve, MetricRow, Point, SliceRow
 
 WIDTH, HEIGHT = 360, 300
-LEFT, RIGHT, TOP, BOTTOM = 52, 12, 10, 44
+TOP, BOTTOM = 10, 44
+TITLE, LETTER = 30, 7.2
+"""How wide the title of the upright axis is with its margins, and a letter of a label at most."""
 FOREST = 200
 TICKS = 5
 MOST_DOTS = 20
@@ -42,9 +45,11 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """A plot of both models; ticks are (pixel, label)."""
+    """A plot of both models, from `left` to `right` of its box; ticks are (pixel, label)."""
 
     curve: Curve
+    left: float
+    right: float
     sides: dict[str, Side]
     xs: list[tuple[float, str]]
     ys: list[tuple[float, str]]
@@ -80,11 +85,18 @@ def forests(rows: Sequence[SliceRow], matters: float | None, better: str) -> lis
 def plot(curve: Curve) -> Plot:
     """Place a curve's lines on axes whose ticks are round numbers."""
     x_range, y_range = _ranges(curve)
-    px, py = _scale(x_range, LEFT, WIDTH - RIGHT), _scale(y_range, HEIGHT - BOTTOM, TOP)
+    x_ticks, y_ticks = _labelled(x_range), _labelled(y_range)
+    widest = max(len(label) for _, label in x_ticks)
+    left = round(TITLE + LETTER * max(len(label) for _, label in y_ticks))
+    right = WIDTH - round(LETTER * max(4, widest) / 2)
+    px, py = _scale(x_range, left, right), _scale(y_range, HEIGHT - BOTTOM, TOP)
+    room = (right - left) / (LETTER * (2 + widest))
     low, high = x_range
     sides = {"base": (curve.base, curve.marks[0]), "candidate": (curve.candidate, curve.marks[1])}
     return Plot(
         curve=curve,
+        left=left,
+        right=right,
         sides={
             name: Side(
                 line=" ".join(f"{px(x)},{py(y)}" for x, y in (_steps(points) if curve.steps else _line(points))),
@@ -95,8 +107,8 @@ def plot(curve: Curve) -> Plot:
             for name, (points, mark) in sides.items()
             if points
         },
-        xs=[(px(at), f"{at:.6g}") for at in ticks(x_range)],
-        ys=[(py(at), f"{at:.6g}") for at in ticks(y_range)],
+        xs=[(px(at), label) for at, label in x_ticks[:: math.ceil(len(x_ticks) / room)]],
+        ys=[(py(at), label) for at, label in y_ticks],
         diagonal=(px(low), py(low), px(high), py(high)) if curve.diagonal else None,
         level=py(curve.level) if curve.level is not None else None,
     )
@@ -110,7 +122,16 @@ def ticks(over: Range) -> list[float]:
     """
     step = _step(over)
     first, last = math.ceil(over[0] / step - 1e-9), math.floor(over[1] / step + 1e-9)
-    return [round(i * step, 12) for i in range(first, last + 1)]
+    return [float(f"{i * step:.12g}") for i in range(first, last + 1)]
+
+
+def _labelled(over: Range) -> list[tuple[float, str]]:
+    """Give ticks with their labels, which are as long as it takes to tell them apart."""
+    found = ticks(over)
+    labels = [[f"{at:.{digits}g}" for at in found] for digits in (3, 6, 12)]
+    return list(
+        zip(found, next(all_ for all_ in labels if len({*all_}) == len(found) or all_ is labels[-1]), strict=True)
+    )
 
 
 def _step(over: Range) -> float:
@@ -130,16 +151,22 @@ def _ranges(curve: Curve) -> tuple[Range, Range]:
         both = _wide(min(*xs, *ys), max(*xs, *ys))
         return both, both
     if curve.steps:
-        return (min(xs), max(xs)), (0.0, _wide(0.0, max(ys))[1])
+        return _apart(min(xs), max(xs)), (0.0, _wide(0.0, max(ys))[1])
     return _wide(min(xs), max(xs)), _wide(min(ys), max(ys))
 
 
 def _wide(low: float, high: float) -> Range:
     """Widen a range to the ticks around it."""
-    if low == high:
-        low, high = low - (abs(low) or 1) / 2, high + (abs(high) or 1) / 2
+    low, high = _apart(low, high)
     step = _step((low, high))
     return math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step
+
+
+def _apart(low: float, high: float) -> Range:
+    """Give a range that is wide enough to have ticks."""
+    if high - low <= SAME * max(abs(low), abs(high)):
+        return low - (abs(low) or 1) / 2, low + (abs(low) or 1) / 2
+    return low, high
 
 
 def _scale(over: Range, start: float, end: float) -> Callable[[float], float]:

@@ -12,6 +12,8 @@ from .report import Point
 POINTS = 101
 BINS = 10
 BARS = 25
+SAME = 1e-6
+"""Values whose spread is at most this share of them are drawn as one."""
 
 Labels = NDArray[Any]
 Sides = Sequence[Floats | None]
@@ -62,7 +64,9 @@ def edges(sides: Sides, within: tuple[float, float] = (0.0, 1.0)) -> Floats:
     """Give the edges of bins that hold both sides, or what lies within two quantiles of them."""
     everything = np.concatenate([values.ravel() for values in sides if values is not None])
     low, high = np.quantile(everything, within)
-    return np.asarray(np.linspace(low, high, BARS + 1) if low < high else np.linspace(low - 0.5, low + 0.5, BARS + 1))
+    if high - low <= SAME * max(abs(low), abs(high)):
+        low, high = low - max(1, abs(low)) / 2, low + max(1, abs(low)) / 2
+    return np.asarray(np.linspace(low, high, BARS + 1))
 
 
 def _called(labels: Labels, scores: Floats) -> tuple[Floats, Floats]:
@@ -81,5 +85,5 @@ def _points(xs: Sequence[float] | Floats, ys: Sequence[float] | Floats) -> list[
 
 
 def short(value: float) -> float:
-    """Keep six digits: more are not seen."""
-    return float(f"{value:.6g}")
+    """Keep nine digits: more are not seen."""
+    return float(f"{value:.9g}")
