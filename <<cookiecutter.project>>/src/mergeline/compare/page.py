@@ -39,7 +39,6 @@ def render(report: Report) -> str:
         title=words.TITLES.get(report.word or "", "First model"),
         where=words.where(report.judged),
         unit=words.unit(report.judged),
-        primary=primary,
         forests={row.name: plots.forest(row, row.matters, row.better) for row in report.metrics if row.difference},
         moved=[(title, note, plots.forests(rows, matters, better)) for title, note, rows in _slices(report)],
         matters=matters,
