@@ -18,6 +18,10 @@ STEADY = RNG.normal(0, 1, 4000)
 
 
 def moved(tmp_path: Path, before: dict[str, Any], after: dict[str, Any]) -> list[DriftRow]:
+    return run(tmp_path, before, after)[0]
+
+
+def run(tmp_path: Path, before: dict[str, Any], after: dict[str, Any]) -> tuple[list[DriftRow], list[DriftRow]]:
     for name, columns in (("a", before), ("b", after)):
         rows = pl.DataFrame(columns)
         kinds = {c: "text" if rows[c].dtype == pl.String else "number" for c in rows.columns}
@@ -37,6 +41,17 @@ def test_a_shifted_number_is_named_and_a_steady_one_is_not(tmp_path: Path) -> No
     assert (row.column, row.test) == ("wind", "Kolmogorov-Smirnov")
     assert 0.2 < row.psi < 0.6
     assert row.q < 1e-6
+
+
+def test_columns_that_did_not_move_are_given_too_and_none_is_given_twice(tmp_path: Path) -> None:
+    before = {"a": STEADY, "b": STEADY, "c": STEADY}
+    after = {"a": STEADY, "b": STEADY + 2, "c": STEADY + 0.02}
+
+    found, steady = run(tmp_path, before, after)
+
+    assert [row.column for row in found] == ["b"]
+    assert [row.column for row in steady] == ["c", "a"]
+    assert steady[0].psi >= steady[1].psi == pytest.approx(0)
 
 
 def test_a_category_that_grows_is_named(tmp_path: Path) -> None:
@@ -102,7 +117,7 @@ def test_columns_that_cannot_be_compared_or_never_vary_are_passed_over(
 
 
 def test_a_base_without_a_profile_is_no_error(tmp_path: Path) -> None:
-    assert drift.run(tmp_path, tmp_path, NAMES) == []
+    assert drift.run(tmp_path, tmp_path, NAMES) == ([], [])
 
 
 def test_histograms_of_different_width_give_the_distance_that_the_rows_give() -> None:

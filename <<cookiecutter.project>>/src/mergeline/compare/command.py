@@ -122,6 +122,7 @@ def build(
     changed = repo.changed(root, other.commit) if other else []
     params_changed = settings.changed(other.root if other else None, root)
     both = scored.base is not None and crossed.asked(root, changed, params_changed)
+    drifted, steady = drift.run(other.root, root, names) if other and theirs else ([], [])
     found = Report(
         name=candidate.signature.name,
         task=params.task,
@@ -142,7 +143,8 @@ def build(
         folds=folds.run(other.root, root, (theirs, candidate), names, unit, rules, level) if other and theirs else None,
         attribution=Attribution() if both else None,
         rows=row_counts.run(other.root, root) if other and theirs else None,
-        drift=drift.run(other.root, root, names) if other and theirs else [],
+        drift=drifted,
+        steady=steady,
         checks=checks.run(
             root,
             held_out,
@@ -166,7 +168,7 @@ def build(
             theirs is not None and theirs.id == candidate.id,
             sorted({*names.slices} - {*own.slices} | {*names.sensitive} - {*own.sensitive}),
         ),
-        curves=curves.run(scored, params.task),
+        curves=curves.run(scored, params.task, names.label, candidate.signature.classes),
         importance=importance.run(other.root if other and theirs else None, root),
     )
     return gates.settle(found, rules, connect(root), pull_request, level)

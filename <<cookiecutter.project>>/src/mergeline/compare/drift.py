@@ -16,6 +16,7 @@ FALSE_DISCOVERIES = 0.05
 FEWEST_PSI = 0.1
 """Below it a population counts as stable (Siddiqi 2006)."""
 MOST = 10
+MOST_STEADY = 30
 BINS = 10
 FEWEST_EXPECTED = 5
 """A category of which either side is expected to have fewer rows joins the others (Cochran 1954)."""
@@ -23,8 +24,8 @@ IDS = 0.9
 """A column of whole numbers with this share of distinct ones names rows: it says nothing by moving."""
 
 
-def run(base: Path, candidate: Path, names: Names) -> list[DriftRow]:
-    """Give the columns that moved most, at most ten.
+def run(base: Path, candidate: Path, names: Names) -> tuple[list[DriftRow], list[DriftRow]]:
+    """Give the columns that moved most, at most ten, and those that did not move, at most thirty.
 
     A column has moved when its probability, adjusted by Benjamini & Hochberg (1995) over all columns, is at most 5%
     and its population stability index is at least 0.1. The tests take rows as independent and so call small
@@ -33,14 +34,15 @@ def run(base: Path, candidate: Path, names: Names) -> list[DriftRow]:
     """
     found = list(_tested(data_diff.profile(base), data_diff.profile(candidate), names))
     if not found:
-        return []
+        return [], []
     adjusted = stats.false_discovery_control([p for *_, p in found])
-    moved = [
+    rows = [
         DriftRow(column=column, psi=index, test=test, statistic=statistic, q=float(q))
         for (column, index, test, statistic, _), q in zip(found, adjusted, strict=True)
-        if q <= FALSE_DISCOVERIES and index >= FEWEST_PSI
     ]
-    return sorted(moved, key=lambda row: -row.psi)[:MOST]
+    rows.sort(key=lambda row: -row.psi)
+    moved = [row for row in rows if row.q <= FALSE_DISCOVERIES and row.psi >= FEWEST_PSI]
+    return moved[:MOST], [row for row in rows if row not in moved][:MOST_STEADY]
 
 
 def _tested(

@@ -335,15 +335,21 @@ class Importance(_Record, frozen=True, kw_only=True):
     candidate: float | None
 
 
-class Point(_Record, frozen=True, kw_only=True):
-    """A point of a curve."""
+class Point(_Record, frozen=True, kw_only=True, omit_defaults=True):
+    """A point of a curve; eight tenths of what it stands for lie between `low` and `high`, where they are given."""
 
     x: float
     y: float
+    low: float | None = None
+    high: float | None = None
 
 
 class Curve(_Record, frozen=True, kw_only=True):
-    """A plot of both models: lines with at most 101 points each."""
+    """A plot of both models: lines with at most 101 points each.
+
+    `steps` is a histogram: each point is the left edge of a bin, the last one the end. `level` is a value to compare
+    with, a line across the plot; `marks` are the operating thresholds of base and candidate, lines upright.
+    """
 
     title: str
     x: str
@@ -351,10 +357,16 @@ class Curve(_Record, frozen=True, kw_only=True):
     base: list[Point]
     candidate: list[Point]
     diagonal: bool = True
+    steps: bool = False
+    level: float | None = None
+    marks: tuple[float | None, float | None] = (None, None)
 
 
 class Report(_Record, frozen=True, kw_only=True):
-    """What `model compare` found. `word` is the primary metric's; null where there is no base to judge against."""
+    """What `model compare` found. `word` is the primary metric's; null where there is no base to judge against.
+
+    `drift` has the columns that moved, `steady` those that were tested and did not.
+    """
 
     schema: int = SCHEMA
     name: str
@@ -377,6 +389,7 @@ class Report(_Record, frozen=True, kw_only=True):
     calibration: Calibration | None = None
     rows: RowCounts | None = None
     drift: list[DriftRow] = []
+    steady: list[DriftRow] = []
     checks: DataChecks = DataChecks()
     cost: list[Cost] = []
     looks: Looks | None = None

@@ -64,26 +64,24 @@ def duplicates(report: Report) -> str:
 
 def cost(report: Report) -> str:
     lines = [
-        f"| {escape(cost.name)} | {_amount(cost.base, cost.unit)} | {_amount(cost.candidate, cost.unit)} "
-        f"| {_ratio(cost.base, cost.candidate) if cost.comparable else 'other machine'} |"
+        f"| {escape(cost.name)} | {escape(amount(cost.base, cost.unit))} | {escape(amount(cost.candidate, cost.unit))} "
+        f"| {ratio(cost.base, cost.candidate) if cost.comparable else 'other machine'} |"
         for cost in report.cost[:ROWS]
     ]
     first = report.cost[0] if report.cost else None
     title = (
-        f"Cost: {first.name} {_amount(first.base, first.unit)} → {_amount(first.candidate, first.unit)}"
-        if first
-        else ""
+        f"Cost: {first.name} {amount(first.base, first.unit)} → {amount(first.candidate, first.unit)}" if first else ""
     )
     return folded(title, ["| | base | candidate | |", "|:--|--:|--:|--:|", *lines] if lines else [])
 
 
-def _amount(value: float | None, unit: str) -> str:
-    return (
-        NOTHING if value is None else f"{value:,.3g} {escape(unit)}" if value < 1000 else f"{value:,.0f} {escape(unit)}"
-    )
+def amount(value: float | None, unit: str) -> str:
+    """Show a cost with its unit."""
+    return NOTHING if value is None else f"{value:,.3g} {unit}" if value < 1000 else f"{value:,.0f} {unit}"
 
 
-def _ratio(base: float | None, candidate: float | None) -> str:
+def ratio(base: float | None, candidate: float | None) -> str:
+    """Show the candidate's cost by the base's."""
     return f"{candidate / base - 1:+.0%}" if base and candidate is not None else ""
 
 
