@@ -1,7 +1,8 @@
 """`make bench-verdict`: are the verdicts true? False alarms, coverage, power and references, measured in one run.
 
 Nulls swap whole groups between two models that differ, on the real flights and on made rows, and play pull requests that
-change nothing. Every share is printed with how many trials it is of; the exit code is 1 when a limit is broken.
+change nothing. Every share is printed with how many trials it is of. A limit is of the true share: it is broken, and the
+exit code 1, when the trials lie beyond it by more than chance explains (exact binomial test, one-sided 5%).
 """
 
 import sys
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
+from scipy.stats import binomtest
 
 from mergeline import metrics
 from mergeline.compare import gates, noise
@@ -22,6 +24,7 @@ from tools import flights, references, sliced
 from tools.made import GAIN, judged, made, swap
 
 DELTA = 0.005
+CHANCE = 0.05
 DESIGN_EFFECT, CLUSTERED = 30, 1200
 """What the made rows of the null must have at least, and the rows of a group that give it."""
 AUC = metrics.ALL["roc_auc"]
@@ -46,8 +49,11 @@ class Share:
 
     @property
     def broken(self) -> bool:
-        """Whether it lies outside."""
-        return (self.low is not None and self.value < self.low) or (self.high is not None and self.value > self.high)
+        """Whether a true share within the limits gives so many hits, or so few, in less than 5% of all runs."""
+        too_few = self.low is not None and binomtest(self.hits, self.of, self.low, "less").pvalue < CHANCE
+        return too_few or (
+            self.high is not None and binomtest(self.hits, self.of, self.high, "greater").pvalue < CHANCE
+        )
 
 
 def main(*parts: str) -> None:

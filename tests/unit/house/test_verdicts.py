@@ -38,9 +38,16 @@ def test_shares_stand_beside_their_limits(monkeypatch: pytest.MonkeyPatch) -> No
     assert cells == ["coverage", "95.0% of 1,000", "≥ 93% ≤ 97%", "by row 20%"]
 
 
-@pytest.mark.parametrize("hits", [92, 98])
-def test_a_share_outside_its_limits_exits_with_one(monkeypatch: pytest.MonkeyPatch, hits: int) -> None:
-    assert printed(monkeypatch, Share("coverage", hits, 100, 0.93, 0.97))[1] == 1
+@pytest.mark.parametrize(("hits", "code"), [(915, 1), (916, 0), (979, 0), (980, 1)])
+def test_a_share_beyond_its_limits_by_more_than_chance_exits_with_one(
+    monkeypatch: pytest.MonkeyPatch, hits: int, code: int
+) -> None:
+    assert printed(monkeypatch, Share("coverage", hits, 1000, 0.93, 0.97))[1] == code
+
+
+def test_what_must_be_true_once_is_broken_when_it_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert printed(monkeypatch, Share("agrees", 0, 1, low=1.0))[1] == 1
+    assert printed(monkeypatch, Share("agrees", 1, 1, low=1.0))[1] == 0
 
 
 def test_a_figure_is_broken_on_the_wrong_side_of_its_limit_alone() -> None:

@@ -63,11 +63,14 @@ def average_precision(positive: NDArray[np.bool_], scores: Floats) -> Influence:
     others = positive * below[place] - below_precision[place]
 
     def without(groups: Ints) -> Floats:
+        # Only places with a positive row count: each row is told the first of these at or below its own.
+        slot: Ints = (np.cumsum(here > 0) - (here > 0))[place]
+        hits, rows_at = here[here > 0], np.bincount(slot)[: int((here > 0).sum())]
         left = np.empty(int(groups.max()) + 1)
         for group in range(len(left)):
             inside = groups == group
-            some = here - np.bincount(place[inside], positive[inside], minlength=len(here))
-            rows = np.cumsum(rows_here - np.bincount(place[inside], minlength=len(here)))
+            some = hits - np.bincount(slot[inside], positive[inside], minlength=len(hits) + 1)[: len(hits)]
+            rows = np.cumsum(rows_at - np.bincount(slot[inside], minlength=len(hits) + 1)[: len(hits)])
             total = some.sum()
             shares = np.divide(np.cumsum(some), rows, out=np.zeros(len(rows)), where=rows > 0)
             left[group] = (some * shares).sum() / total if total else np.nan
