@@ -51,7 +51,7 @@ def test_where_data_and_code_both_changed_the_comment_is_completed_by_what_each_
         clone, "train.yml", "pull_request", api.event(number), api, tmp_path / "run", cache=small.parent / "cache"
     )
 
-    done = ("train", "post", "verdict-pass", "attribute", "complete")
+    done = ("train", "post", "verdict-pass", "attribute")
     assert run.jobs == dict.fromkeys(done, "success"), run.printed
     (comment,) = api.comments
     assert "new data alone" in comment["body"]

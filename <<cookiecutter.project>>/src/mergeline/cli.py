@@ -130,8 +130,10 @@ def comment(
 ) -> None:
     """Post or update the one comment and the status of the pull request of this workflow run."""
     from .compare import comment as room
+    from .release import ledger as releases
 
-    room.run(_root(), report)
+    root = _root()
+    room.run(root, report, {release.model.bundle_id for release in releases.releases(root).values()})
 
 
 @app.command(rich_help_panel=JUDGE)

@@ -22,6 +22,12 @@ def test_different_candidates_on_the_same_rows_are_counted_this_one_included() -
     assert looks.count(judged("2"), bodies).candidates == 2
 
 
+def test_of_the_candidates_on_these_rows_those_that_became_releases_are_counted_too() -> None:
+    bodies = [body(judged("1"), judged("2")), body(judged("3", OTHER))]
+
+    assert looks.count(judged("4"), bodies, {"2" * 64, "3" * 64, "9" * 64}).releases == 1
+
+
 def test_a_candidate_that_is_its_own_base_is_no_look() -> None:
     assert looks.count(judged("0"), []).candidates == 0
 

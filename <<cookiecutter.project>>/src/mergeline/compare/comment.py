@@ -4,7 +4,7 @@ The pull request's own code wrote report.json, so nothing else of it is read, it
 from its numbers with the base's rules, and which pull request and commit this is about comes from the event.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import msgspec
@@ -24,12 +24,13 @@ OTHER_SCHEMA = "Report format changed by this pull request: see the job summary.
 UNREADABLE = "The report of this pull request cannot be read: see the job summary and the log of its training."
 
 
-def run(root: Path, path: Path) -> None:
+def run(root: Path, path: Path, released: Collection[str] = ()) -> None:
     """Post or update the comment and set the status of the pull request that started this workflow run.
 
     Args:
         root: a checkout of the base, whose code this is and whose gates.yaml judges.
         path: the report.json that the pull request's training handed over.
+        released: the bundles of all releases.
 
     Raises:
         Usage: this run is of no pull request.
@@ -53,7 +54,8 @@ def run(root: Path, path: Path) -> None:
     except Integrity:
         _post(forge, pull, _with(f"*{UNREADABLE}*", before), "error", UNREADABLE)
         raise
-    known = looks.count(_looked(judged), [comment.body for comment in said]) if said is not None else None
+    bodies = None if said is None else [comment.body for comment in said]
+    known = None if bodies is None else looks.count(_looked(judged), bodies, released)
     judged = gates.settle(msgspec.structs.replace(judged, looks=known), rules, forge, pull.number, level)
     fails = judged.fails()
     description = f"{fails[0]}" if fails else words.sentence(judged, bold=False)

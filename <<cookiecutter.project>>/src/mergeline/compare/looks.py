@@ -5,7 +5,7 @@ before are carried along; lines that are too many for a comment are forgotten, t
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from .report import Looks
@@ -40,10 +40,17 @@ def lines(judged: Sequence[Judged]) -> str:
     return "\n".join(map(str, list(dict.fromkeys(judged))[:MOST_LINES]))
 
 
-def count(now: Judged, bodies: Sequence[str]) -> Looks:
-    """Count the different candidates that these rows judged; one that is its own base is no look."""
+def count(now: Judged, bodies: Sequence[str], released: Collection[str] = ()) -> Looks:
+    """Count the different candidates that these rows judged; one that is its own base is no look.
+
+    Args:
+        now: what is judged now.
+        bodies: of all comments that say what they judged.
+        released: the bundles of all releases.
+    """
     everything = {now, *(judged for body in bodies for judged in read(body))}
-    return Looks(candidates=len({j.candidate for j in everything if j.rows == now.rows and j.candidate != j.base}))
+    looked = {j.candidate for j in everything if j.rows == now.rows and j.candidate != j.base}
+    return Looks(candidates=len(looked), releases=len(looked.intersection(released)))
 
 
 def chance(looks: int, level: float) -> float:

@@ -306,9 +306,10 @@ class Cost(_Record, frozen=True, kw_only=True):
 
 
 class Looks(_Record, frozen=True, kw_only=True):
-    """How many different candidates these held-out rows judged, this one included."""
+    """How many different candidates these held-out rows judged, this one included, and how many became releases."""
 
     candidates: int
+    releases: int = 0
 
 
 class Change(_Record, frozen=True, kw_only=True):
