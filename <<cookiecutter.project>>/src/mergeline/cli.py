@@ -283,17 +283,18 @@ def history(
     json: Json = False,
 ) -> None:
     """Show each release's metric with its interval over time, and where a degradation began."""
-    from .release import history as room
-
     if not fresh:
+        from .release import history as room
+
         _say(room.run(_root(), env, metric), json)
         return
     if metric is not None:
         raise Usage("--fresh judges the metric of each release's own verdict", "Leave --metric out.")
     from .compare import fresh as judging
+    from .release import claimed
 
     root = _root()
-    _say(judging.run(root, room.claims(root, env)), json)
+    _say(judging.run(root, claimed.run(root, env)), json)
 
 
 @app.command(rich_help_panel=RELEASE)

@@ -4,21 +4,22 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from rich.console import Console
 
-from mergeline import bundle, state
+from mergeline import bundle, frames, state
 from mergeline.errors import RepositoryTrouble, Usage
-from mergeline.release import build, degradation, history, pins, promotion, records
+from mergeline.release import build, claimed, degradation, history, pins, promotion, records, timeline
 from mergeline.release.degradation import Degradation, Point
-from mergeline.release.history import History
 from mergeline.release.manifest import Release
 from mergeline.release.records import Deployment
+from mergeline.release.timeline import History
 from tests.unit.project import Project
 
 Measured = tuple[float, float] | None
@@ -31,6 +32,7 @@ def release(
     *,
     auc: Measured = (0.7, 0.02),
     as_of: str | None = "2013-07-01",
+    until: str | None = None,
     judged: dict[str, Any] | None = None,
 ) -> Release:
     """Release a model whose roc_auc is value and half width of its interval, and take it to production."""
@@ -49,6 +51,9 @@ def release(
         (project.root / "report/report.json").write_text(
             json.dumps({"schema": 1, "primary": "roc_auc", **own, **judged})
         )
+    if until is not None:
+        times = {"kind": "time", "first": "2013-01-01 05:15:00", "last": until}
+        (project.root / "results/profile.json").write_text(json.dumps({"rows": 12, "columns": {"sched": times}}))
     project.commit(f"Merge pull request #{seed} from ada/better")
     made = build.run(project.root, image=None).release
     for environment in ("staging", "production"):
@@ -78,7 +83,7 @@ def command(root: Path, *options: str) -> subprocess.CompletedProcess[str]:
 def drawn(found: History, width: int = 160) -> str:
     console = Console(width=width, soft_wrap=True)
     with console.capture() as captured:
-        console.print(found.table())
+        console.print(found)
     return captured.get()
 
 
@@ -90,9 +95,12 @@ def points(values: Sequence[float], half: float = 0.02) -> list[Point]:
     return [point(str(i), value, half) for i, value in enumerate(values)]
 
 
-def test_every_release_is_told_once_in_the_order_of_first_going_live(project: Project) -> None:
+def test_every_release_is_told_once_in_the_order_of_first_going_live(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = release(project, 1, auc=(0.70, 0.02), as_of="2013-07-01")
     second = release(project, 2, auc=(0.71, 0.02), as_of="2013-08-01", judged=verdict(first))
+    monkeypatch.setenv("GIT_COMMITTER_DATE", "2099-01-01T00:00:00Z")
     promotion.rollback(project.root, "production", to=None, reason=None, pull_request=False)
 
     found = history.run(project.root, "production", None)
@@ -102,6 +110,8 @@ def test_every_release_is_told_once_in_the_order_of_first_going_live(project: Pr
     assert [e.value for e in found.releases] == [0.70, 0.71]
     assert found.releases[0].interval == pytest.approx((0.68, 0.72))
     assert [e.pinned for e in found.releases] == [True, False]
+    assert project.git("log", "-1", "--format=%cI").startswith("2099")
+    assert not [e for e in found.releases if e.when.startswith("2099")]
     assert found.releases[0].verdict is None
     assert found.releases[1].verdict == second.verdict
     assert (found.metric, found.better, found.matters) == ("roc_auc", "higher", 0.005)
@@ -115,20 +125,23 @@ def test_the_table_draws_all_intervals_on_one_axis(project: Project) -> None:
 
     rows = [line for line in text.splitlines() if "●" in line]
     left, right = (row.index("●") for row in rows)
-    assert right - left == pytest.approx(0.10 / 0.14 * (history.WIDTH - 1), abs=1)
+    assert right - left == pytest.approx(0.10 / 0.14 * (timeline.WIDTH - 1), abs=1)
     assert "0.600 [0.580, 0.620]" in rows[0]
     assert "better +0.030 [+0.010, +0.050]" in rows[1]
     assert "none: no base" in rows[0]
     assert "Higher is better" in text
 
 
-def test_a_narrow_terminal_cuts_no_plot(project: Project) -> None:
-    release(project, 1)
+def test_a_narrow_terminal_cuts_nothing(project: Project) -> None:
+    first = release(project, 1)
+    release(project, 2, judged=verdict(first, word="cannot tell"))
 
-    text = drawn(history.run(project.root, "production", None), width=100)
+    text = drawn(history.run(project.root, "production", None), width=80)
 
-    assert "├" in text
-    assert "┤" in text
+    assert text.count("├") == text.count("┤") == 2
+    assert "…" not in text
+    assert "[0.680, 0.720]" in text
+    assert "[+0.010, +0.050]" in text
 
 
 def test_where_a_degradation_began_is_said_in_one_sentence(project: Project) -> None:
@@ -164,7 +177,7 @@ def test_a_release_without_a_value_keeps_its_row_and_says_why(project: Project) 
     found = history.run(project.root, "production", None)
 
     assert found.releases[1].reason == "all held-out rows have one label"
-    assert "none: all held-out rows have" in drawn(found)
+    assert "all held-out rows have" in drawn(found)
     assert found.degradation is not None
     assert found.degradation.release == worse.id
 
@@ -259,7 +272,7 @@ def test_a_claim_names_both_bundles_and_the_first_day_that_neither_knew(project:
     first = release(project, 1, as_of="2013-08-01")
     second = release(project, 2, as_of="2013-07-01", judged=verdict(first, -0.01, "worse"))
 
-    [claim] = history.claims(project.root, "production")
+    [claim] = claimed.run(project.root, "production")
 
     assert (claim.release, claim.word, claim.difference) == (second.id, "worse", -0.01)
     assert claim.models is not None
@@ -274,7 +287,7 @@ def test_a_claim_whose_base_is_gone_says_so_and_the_others_go_on(project: Projec
     at = state.bundle_folder(state.project(project.root), first.model.bundle_id)
     (at / bundle.MODEL).unlink()
 
-    gone, there = history.claims(project.root, "production")
+    gone, there = claimed.run(project.root, "production")
 
     assert gone.models is None
     assert f"bundle {first.model.bundle_id[:12]} is neither in the store nor in the remote" in (gone.reason or "")
@@ -285,16 +298,57 @@ def test_a_release_that_does_not_say_what_it_knew_cannot_be_judged_anew(project:
     first = release(project, 1, as_of=None)
     release(project, 2, as_of=None, judged=verdict(first))
 
-    [claim] = history.claims(project.root, "production")
+    [claim] = claimed.run(project.root, "production")
 
     assert "does not say until when it knew rows" in (claim.reason or "")
+
+
+def test_where_as_of_is_not_set_the_days_of_the_data_say_what_a_release_knew(project: Project) -> None:
+    first = release(project, 1, as_of=None, until="2013-06-29 23:00:00")
+    release(project, 2, as_of=None, until="2013-06-30 23:00:00-04:00", judged=verdict(first))
+
+    [claim] = claimed.run(project.root, "production")
+
+    assert (claim.end, claim.by_as_of) == ("2013-07-02", False)
+    assert "2013-01-01 to 2013-06-30" in drawn(history.run(project.root, "production", None))
+
+
+def test_the_command_judges_claims_on_the_rows_of_the_snapshot(project: Project) -> None:
+    first = release(project, 1, as_of="2013-06-01")
+    second = release(project, 2, as_of="2013-07-01", judged=verdict(first))
+    release(project, 3, as_of="2013-09-01", judged=verdict(second))
+    frames.write(project.root / "data/raw.parquet", _flights(days=61))
+
+    said, machines = command(project.root, "--fresh"), command(project.root, "--fresh", "--json")
+
+    assert (said.returncode, machines.returncode) == (0, 0), said.stderr + machines.stderr
+    newer, nothing = json.loads(machines.stdout)["releases"]
+    assert newer["release"] == second.id
+    assert (newer["claimed"], newer["claimed_interval"]) == (0.03, pytest.approx([0.01, 0.05]))
+    assert newer["judged"]["period"] == ["2013-07-01", "2013-07-31"]
+    assert newer["difference"]["groups"] == 31
+    assert newer["word"] in ("confirmed", "refuted", "not confirmed yet")
+    assert nothing["word"] == "no newer rows"
+    assert "Of 2 claims: 1 " in said.stdout
+
+
+def test_the_command_says_when_there_is_no_snapshot(project: Project) -> None:
+    first = release(project, 1)
+    release(project, 2, judged=verdict(first))
+    (project.root / "data/raw.parquet").unlink()
+
+    done = command(project.root, "--fresh")
+
+    assert done.returncode == 5
+    assert "error data/raw.parquet is not here" in done.stderr
+    assert "Run `model ingest`, or `make train`." in done.stderr
 
 
 def test_releases_that_were_never_judged_claim_nothing(project: Project) -> None:
     release(project, 1)
 
     with pytest.raises(RepositoryTrouble, match="none claimed a gain"):
-        history.claims(project.root, "production")
+        claimed.run(project.root, "production")
 
 
 @pytest.mark.parametrize(
@@ -346,6 +400,24 @@ def _measured(value: float | None, half: float) -> dict[str, Any]:
     if value is None:
         return {"value": None, "interval": None, "reason": "all held-out rows have one label"}
     return {"value": value, "interval": [value - half, value + half], "reason": None}
+
+
+def _flights(days: int) -> pl.DataFrame:
+    """Give flights from June 2013 on, with the columns of the bundles and of the example's schema.py."""
+    rng = np.random.default_rng(7)
+    at = [datetime(2013, 6, 1) + timedelta(days=i // 40, hours=int(rng.integers(0, 24))) for i in range(days * 40)]
+    distance = rng.uniform(100, 2500, len(at))
+    late = distance / 2500 + np.array([when.hour > 17 for when in at]) + rng.normal(0, 0.3, len(at)) > 1
+    return pl.DataFrame(
+        {
+            "flight_id": [f"f{i}" for i in range(len(at))],
+            "date": [when.date().isoformat() for when in at],
+            "sched": at,
+            "distance": distance,
+            "carrier": rng.choice(["UA", "B6"], len(at)),
+            "late": np.where(late, "late", "in time"),
+        }
+    )
 
 
 def _deployed(project: Project, environment: str) -> None:

@@ -65,12 +65,11 @@ class Confirmation(msgspec.Struct, frozen=True, kw_only=True):
     def table(self) -> Any:
         """Draw it."""
         table = Table(box=box.SIMPLE_HEAD, title=f"Claims judged on rows up to {self.last}", title_justify="left")
-        for title in ("live since", "release", "claimed at merge", "on newer rows", "rows", ""):
-            table.add_column(title, no_wrap=title in ("live since", "release"))
+        for title in ("live since", "claimed at merge", "on newer rows", "rows", ""):
+            table.add_column(title, no_wrap=title == "live since")
         for f in self.releases:
             table.add_row(
-                f.when[:10],
-                f.release[:12],
+                f"{f.when[:10]}\n{f.release[:12]}",
                 Text(f"{f.claimed_word} {f.metric} {_shown(f.claimed, f.claimed_interval, f.matters)}"),
                 Text(_shown(f.difference.value, f.difference.interval, f.matters) if f.difference else ""),
                 Text(_rows(f)),
@@ -179,9 +178,9 @@ def _rows(found: Fresh) -> str:
         return f"from {found.end}" if found.end else ""
     judged = found.judged
     count, groups = plural(judged.rows, "row"), f" in {judged.groups:,} {unit_name(judged)}" if judged.group else ""
-    return f"{count}{groups}, {' to '.join(judged.period)}" if judged.period else f"{count}{groups}"
+    return f"{count}{groups}\n{' to '.join(judged.period)}" if judged.period else f"{count}{groups}"
 
 
 def _shown(value: float, ends: tuple[float, float] | None, matters: float | None) -> str:
     shown = signed(value, matters)
-    return f"{shown} [{', '.join(signed(end, matters) for end in ends)}]" if ends else shown
+    return f"{shown}\n[{', '.join(signed(end, matters) for end in ends)}]" if ends else shown
