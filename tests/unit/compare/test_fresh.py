@@ -17,7 +17,7 @@ from mergeline.compare.fresh import Confirmation
 from mergeline.compare.report import Difference
 from mergeline.errors import BadData
 from model import schema
-from tests.unit.compare.conftest import make_rows, write_bundle
+from tests.unit.compare.conftest import make_rows, metric_row, write_bundle
 
 GATES = "primary: roc_auc\nmetrics: {roc_auc: {matters: 0.005}, log_loss: {matters: 0.005}}\n"
 WEAK, STRONG = {"hour": 0.5}, {"hour": 0.5, "wind": 1.5}
@@ -220,21 +220,30 @@ def test_the_output_says_what_its_intervals_hold(root: Path) -> None:
     assert "Of 1 claim: 1 confirmed." in text
 
 
+def test_what_was_the_same_is_confirmed_by_being_the_same(root: Path) -> None:
+    same, other = (claim(root, STRONG, to, word="same", difference=0.001) for to in (STRONG, WEAK))
+
+    assert judged(root, same, other) == [("confirmed", None), ("refuted", None)]
+
+
 @pytest.mark.parametrize(
-    ("interval", "groups", "claimed", "word"),
+    ("interval", "groups", "said", "claimed", "word"),
     [
-        ((0.01, 0.03), 20, 0.02, "confirmed"),
-        ((-0.03, -0.01), 20, 0.02, "refuted"),
-        ((-0.03, -0.01), 20, -0.02, "confirmed"),
-        ((-0.01, 0.03), 20, 0.02, "not confirmed yet"),
-        ((0.0, 0.0), 20, 0.02, "not confirmed yet"),
-        ((0.01, 0.03), 9, 0.02, "not confirmed yet"),
-        ((0.01, 0.03), 20, 0.0, "not confirmed yet"),
+        ((0.01, 0.03), 20, "better", 0.02, "confirmed"),
+        ((0.01, 0.03), 20, "cannot tell", 0.02, "confirmed"),
+        ((-0.03, -0.01), 20, "better", 0.02, "refuted"),
+        ((-0.03, -0.01), 20, "worse", -0.02, "confirmed"),
+        ((-0.01, 0.03), 20, "better", 0.02, "not confirmed yet"),
+        ((0.0, 0.0), 20, "better", 0.02, "not confirmed yet"),
+        ((0.01, 0.03), 9, "better", 0.02, "not confirmed yet"),
+        ((0.01, 0.03), 20, "cannot tell", 0.0, "not confirmed yet"),
+        ((0.01, 0.03), 20, "same", 0.02, "refuted"),
+        ((0.01, 0.03), 9, "same", 0.02, "not confirmed yet"),
     ],
 )
 def test_the_word_is_the_side_of_zero_on_which_the_interval_lies(
-    interval: tuple[float, float], groups: int, claimed: float, word: str
+    root: Path, interval: tuple[float, float], groups: int, said: str, claimed: float, word: str
 ) -> None:
     found = Difference(value=sum(interval) / 2, standard_error=0.005, groups=groups, interval=interval)
 
-    assert fresh.word(found, claimed) == word
+    assert fresh.word(metric_row(difference=found), claim(root, WEAK, STRONG, word=said, difference=claimed)) == word

@@ -144,6 +144,19 @@ def test_a_narrow_terminal_cuts_nothing(project: Project) -> None:
     assert "[+0.010, +0.050]" in text
 
 
+@pytest.mark.parametrize(("width", "on_one_line"), [(160, True), (110, False)])
+def test_a_release_takes_one_line_where_the_plot_has_room_beside_it(
+    project: Project, width: int, on_one_line: bool
+) -> None:
+    made = release(project, 1)
+
+    text = drawn(history.run(project.root, "production", None), width=width)
+
+    first = next(line for line in text.splitlines() if "├" in line)
+    assert (made.id[:12] in first) == on_one_line
+    assert first.index("┤") - first.index("├") == timeline.WIDTH - 1
+
+
 def test_where_a_degradation_began_is_said_in_one_sentence(project: Project) -> None:
     made = [release(project, i + 1, auc=(value, 0.01)) for i, value in enumerate((0.71, 0.72, 0.60, 0.61))]
 
@@ -154,7 +167,7 @@ def test_where_a_degradation_began_is_said_in_one_sentence(project: Project) -> 
     assert found.summary.startswith(f"A degradation began at release {made[2].id[:12]}, live since {date.today():%Y}")
     assert f"0.600 is worse than the 0.720 of {made[1].id[:12]} (-0.120, 98.33% interval" in found.summary
     assert "So is the 1 after it." in found.summary
-    assert "held-out months differ" in found.summary
+    assert "Held-out months differ" in found.summary
 
 
 def test_a_metric_where_lower_is_better_degrades_upwards(project: Project) -> None:

@@ -25,17 +25,24 @@ from . import judge, own_metrics
 from .blocks import plural
 from .command import schema_names
 from .judge import Names
-from .report import FEWEST_GROUPS, Difference, Judged
+from .report import FEWEST_GROUPS, Difference, Judged, MetricRow
 from .words import clean, signed, unit_name
 
 RAW = "data/raw.parquet"
-NOTES = (
-    "Confirmed: the interval on newer rows excludes zero on the side of the claim; refuted: on the other side.",
-    "The intervals on newer rows hold the chance in the rows alone, not that of training the release anew.",
-    "Newer rows come with a later data.as_of in params.yaml and `model ingest`.",
-)
 
 Word = Literal["confirmed", "refuted", "not confirmed yet", "no newer rows", "cannot tell"]
+STYLES: Mapping[str, str] = {"confirmed": "green", "refuted": "red"}
+OF_SAME: Mapping[str, Word] = {
+    "same": "confirmed",
+    "better": "refuted",
+    "worse": "refuted",
+    "cannot tell": "not confirmed yet",
+}
+NOTES = (
+    "Confirmed: the interval on newer rows excludes zero on the side of the claim; refuted: on the other side. "
+    "What was the same is confirmed by being the same again.",
+    "Newer rows come with a later data.as_of in params.yaml and `model ingest`.",
+)
 
 
 class Fresh(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +71,8 @@ class Confirmation(msgspec.Struct, frozen=True, kw_only=True):
 
     def table(self) -> Any:
         """Draw it."""
-        table = Table(box=box.SIMPLE_HEAD, title=f"Claims judged on rows up to {self.last}", title_justify="left")
+        told = Text(f"Claims judged on rows up to {self.last}")
+        table = Table(box=box.SIMPLE_HEAD, title=told, title_justify="left")
         for title in ("live since", "claimed at merge", "on newer rows", "rows", ""):
             table.add_column(title, no_wrap=title == "live since")
         for f in self.releases:
@@ -75,16 +83,16 @@ class Confirmation(msgspec.Struct, frozen=True, kw_only=True):
                 Text(_rows(f)),
                 Text(f.word + (f": {clean(f.reason)}" if f.reason else ""), style=STYLES.get(f.word, "")),
             )
-        return Group(table, *(Text(line, style="dim") for line in NOTES), Text(self.summary))
+        levels = " or ".join(sorted({f"{100 * f.level:.4g}%" for f in self.releases}))
+        chance = "those on newer rows hold the chance in the rows alone, not that of training the release anew"
+        lines = (f"[Intervals] at {levels}; {chance}.", *NOTES)
+        return Group(table, *(Text(line, style="dim") for line in lines), Text(self.summary))
 
     @property
     def summary(self) -> str:
         """Count the words."""
         counts = Counter(f.word for f in self.releases)
         return f"Of {plural(len(self.releases), 'claim')}: {', '.join(f'{n} {said}' for said, n in counts.items())}."
-
-
-STYLES: Mapping[str, str] = {"confirmed": "green", "refuted": "red"}
 
 
 def run(root: Path, claims: list[Claim]) -> Confirmation:
@@ -109,15 +117,20 @@ def run(root: Path, claims: list[Claim]) -> Confirmation:
     return Confirmation(releases=found, last=str(days.max()))
 
 
-def word(difference: Difference, claimed: float) -> Word:
-    """Say what fresh rows say of a claimed difference: its interval lies on the claimed side of zero, or the other.
+def word(found: MetricRow, claim: Claim) -> Word:
+    """Say what newer rows say of a claim: their interval lies on the claimed side of zero, or on the other.
 
-    Below `FEWEST_GROUPS` groups the variance itself is too uncertain, so nothing is confirmed or refuted.
+    *same* claims no side: it is confirmed by *same*, refuted by *better* and *worse*. Below `FEWEST_GROUPS` groups the
+    variance itself is too uncertain, so nothing is confirmed or refuted.
     """
-    low, high = difference.interval
-    if difference.groups < FEWEST_GROUPS or low <= 0 <= high or claimed == 0:
+    if found.difference is None or found.difference.groups < FEWEST_GROUPS:
         return "not confirmed yet"
-    return "confirmed" if (low > 0) == (claimed > 0) else "refuted"
+    if claim.word == "same":
+        return OF_SAME[found.word]
+    low, high = found.difference.interval
+    if low <= 0 <= high or claim.difference == 0:
+        return "not confirmed yet"
+    return "confirmed" if (low > 0) == (claim.difference > 0) else "refuted"
 
 
 def _judged(
@@ -154,7 +167,7 @@ def _judged(
         return msgspec.structs.replace(found, judged=scored.judged, reason=scored.reason or row.reason)
     return msgspec.structs.replace(
         found,
-        word=word(row.difference, claim.difference),
+        word=word(row, claim),
         difference=row.difference,
         judged=scored.judged,
         reason=row.reason,

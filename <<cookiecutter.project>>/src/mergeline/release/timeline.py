@@ -115,7 +115,10 @@ def summary(begun: Degradation | None, entries: list[Entry], compared: int, metr
             f"No degradation can be shown: that takes two releases with an interval of {metric}, "
             f"and {compared} of {len(entries)} has one."
         )
-    caution = "Their held-out months differ, and a hard month looks the same: verdicts at merge compare on equal rows."
+    caution = (
+        "Held-out months differ between releases, and a hard month looks like a worse model: "
+        "verdicts at merge compare on equal rows."
+    )
     if begun is None:
         return f"No degradation shown among {compared} releases. {caution}"
     when = next(e.when for e in entries if e.release == begun.release)
