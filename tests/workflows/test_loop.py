@@ -208,7 +208,8 @@ def state(repository: Repository, number: int | None = None) -> State:
         )
     if number is None:
         return State(None, {}, None, **found)
-    (verdict,) = statuses(repository, repository.api.event(number)["pull_request"]["head"]["sha"], "mergeline/verdict")
+    head = repository.api.event(number)["pull_request"]["head"]["sha"]
+    (verdict,) = set(statuses(repository, head, "mergeline/verdict"))
     text = comment(repository, number)
     rows = re.findall(r"^- ([\u2713\u2717]) `([\w.]+)`", text, re.MULTILINE)
     first = re.match(r"\*\*([\w ]+)\*\*: roc_auc", text)

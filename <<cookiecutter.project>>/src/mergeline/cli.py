@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from . import repo
-from .errors import MergelineError
+from .errors import MergelineError, Usage
 
 app = typer.Typer(
     help="Train, judge, release and serve the model of this repository.",
@@ -283,6 +283,33 @@ def ledger(
     from .release import ledger as room
 
     _say(room.run(_root(), environment), json)
+
+
+@app.command(rich_help_panel=RELEASE)
+def history(
+    env: Annotated[str, typer.Option(help="Whose releases: dev, staging or production.")] = "production",
+    metric: Annotated[
+        str | None, typer.Option(help="A metric that the releases carry; else the primary one of gates.yaml.")
+    ] = None,
+    fresh: Annotated[
+        bool,
+        typer.Option("--fresh", help="Judge each release again, on rows of data/raw.parquet that it did not know."),
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Show each release's metric with its interval over time, and where a degradation began."""
+    if not fresh:
+        from .release import history as room
+
+        _say(room.run(_root(), env, metric), json)
+        return
+    if metric is not None:
+        raise Usage("--fresh judges the metric of each release's own verdict", "Leave --metric out.")
+    from .compare import fresh as judging
+    from .release import claimed
+
+    root = _root()
+    _say(judging.run(root, claimed.run(root, env)), json)
 
 
 @app.command(rich_help_panel=RELEASE)

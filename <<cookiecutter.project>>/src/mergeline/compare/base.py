@@ -26,6 +26,7 @@ NEEDED = (
     "results/metrics.json",
     "results/refits",
 )
+SCHEMA = "src/model/schema.py"
 STAGES = ("validate", "evaluate", "export", "refit")
 
 
@@ -194,8 +195,16 @@ def _strangers(checkout: Path, lock: bytes) -> int:
 def declared(checkout: Path, name: str) -> Any:
     """Give what src/model/schema.py assigns to a name, without running it; None where it does not, or no literal."""
     try:
-        tree = ast.parse((checkout / "src/model/schema.py").read_bytes())
-    except (OSError, SyntaxError):
+        return assigned((checkout / SCHEMA).read_bytes(), name)
+    except OSError:
+        return None
+
+
+def assigned(source: bytes, name: str) -> Any:
+    """Give what Python source assigns to a name at its top, without running it; None where it does not, or no literal."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
         return None
     for node in tree.body:
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]

@@ -137,7 +137,7 @@ def table(scored: Scored, suited: Mapping[str, Metric], gates: Gates, level: flo
     """Judge the primary metric first, then those with gates, then the usual ones."""
     usual = [name for name, metric in suited.items() if metric.usual]
     order = dict.fromkeys([gates.primary, *gates.metrics, *usual])
-    return [_row(suited[name], scored, gates, level) for name in order]
+    return [row(suited[name], scored, gates, level) for name in order]
 
 
 def influence(
@@ -181,7 +181,8 @@ def describe(estimate: Estimate, level: float) -> Difference:
     )
 
 
-def _row(metric: Metric, scored: Scored, gates: Gates, level: float) -> MetricRow:
+def row(metric: Metric, scored: Scored, gates: Gates, level: float) -> MetricRow:
+    """Judge one metric, also one that has no gate; null with a reason where the rows cannot support it."""
     gate = gates.metrics.get(metric.name)
     values: dict[str, float] = {}
     reason, found = None, None
