@@ -55,7 +55,7 @@ def test_regression_shows_true_by_predicted_values_on_the_page(make_bundle: Make
 
     found = curves.run(judge.score(rows, model, None, names, BY_DAY), "regression")
 
-    assert [curve.title for curve in found] == ["True value by predicted value (tenths)"]
+    assert [curve.title for curve in found] == ["True values (tenths)"]
     assert page.render(make_report(task="regression", base=None, word=None, curves=found)).count("<polyline") == 1
 
 

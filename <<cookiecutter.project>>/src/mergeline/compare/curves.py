@@ -10,6 +10,10 @@ from ..statistics import Floats
 from .judge import Scored
 from .report import Curve, Point
 
+ROC = "ROC"
+"""The title of the curve whose points are equally far apart."""
+TENTHS = " (tenths)"
+"""What the titles of the others end in: their points are tenths of the rows."""
 POINTS = 101
 BINS = 10
 
@@ -20,17 +24,13 @@ def run(scored: Scored, task: Task) -> list[Curve]:
         return []
     sides = {"candidate": scored.candidate, "base": scored.base}
     if task == "regression":
-        return [
-            _curve(
-                "True value by predicted value (tenths)", "predicted", "true, mean", scored.labels, sides, calibration
-            )
-        ]
+        return [_curve(f"True values{TENTHS}", "predicted", "true, mean", scored.labels, sides, calibration)]
     if set(np.unique(scored.labels).tolist()) != {0, 1}:
         return []
     return [
-        _curve("ROC", "false positive rate", "true positive rate", scored.labels, sides, roc),
+        _curve(ROC, "false positive rate", "true positive rate", scored.labels, sides, roc),
         _curve(
-            "Calibration (tenths)", "predicted probability", "share of positives", scored.labels, sides, calibration
+            f"Calibration{TENTHS}", "predicted probability", "share of positives", scored.labels, sides, calibration
         ),
     ]
 

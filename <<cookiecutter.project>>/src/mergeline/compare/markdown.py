@@ -6,7 +6,7 @@ Everything that comes from the repository goes through `words.escape` or `words.
 import re
 from collections.abc import Callable, Sequence
 
-from . import looks, metric_table, moved, surroundings
+from . import charts, looks, metric_table, moved, surroundings
 from .blocks import FIXED, ROWS, folded, plural
 from .report import Report
 from .words import NOTHING, code, escape, number, sentence
@@ -14,6 +14,7 @@ from .words import NOTHING, code, escape, number, sentence
 LARGEST = 65_000
 """GitHub takes 65,536 characters; the marker and a line on what was cut need some."""
 HEX = re.compile(r"[0-9a-f]{7,64}")
+DRAWN = re.compile(r"<details>\n<summary>[^\n]*</summary>\n\n```mermaid\n.*?\n</details>\n?", re.DOTALL)
 
 
 def render(report: Report, spare: int = 0) -> str:
@@ -33,8 +34,8 @@ def render(report: Report, spare: int = 0) -> str:
 
 
 def plain(text: str) -> str:
-    """Give the Markdown for a terminal, which folds nothing away."""
-    text = re.sub(r"<details>\n?<summary>(.*?)</summary>", r"**\1**", text)
+    """Give the Markdown for a terminal, which folds nothing away and draws no chart."""
+    text = re.sub(r"<details>\n?<summary>(.*?)</summary>", r"**\1**", DRAWN.sub("", text))
     return text.replace("</details>", "").replace("\u2060", "").replace(FIXED, " ")
 
 
@@ -136,6 +137,7 @@ PARTS: tuple[Callable[[Report], str], ...] = (
     surroundings.cost,
     _gates,
     _reproduce,
+    charts.charts,
 )
 
 
