@@ -17,7 +17,7 @@ from .words import clean
 MOST = 2
 POINTS = 21
 LONGEST = 60
-DIGITS = 4
+DIGITS = 3
 COLOURS = {"base": ("grey", "#8b949e"), "candidate": ("blue", "#2f81f7"), "predicted": ("orange", "#d9730d")}
 """Each has a contrast of at least 3 to white and to a dark page, and blue, orange and grey differ for all eyes."""
 TEXT = "#767676"
@@ -80,7 +80,7 @@ def rounded(value: float) -> Decimal:
     """Give a number that is written without an exponent.
 
     >>> f"{rounded(0.0000123456):f}"
-    '0.00001235'
+    '0.0000123'
     """
     return Decimal(f"{value:.{DIGITS}g}")
 

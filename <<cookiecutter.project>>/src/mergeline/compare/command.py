@@ -184,6 +184,8 @@ def build(
             scored.anew.source if scored.base is not None else None,
             theirs is not None and theirs.id == candidate.id,
             sorted({*names.slices} - {*own.slices} | {*names.sensitive} - {*own.sensitive}),
+            data_diff.constant(root, [column.name for column in candidate.signature.columns]),
+            judge.undecided(scored),
         ),
         curves=curves.run(scored, params.task),
         importance=importance.run(other.root if other and theirs else None, root),
@@ -278,6 +280,8 @@ def _notes(
     noise: report.Noise | None,
     identical: bool,
     dropped: list[str],
+    constant: list[str],
+    undecided: list[str],
 ) -> list[str]:
     """Say what a careful reader must know beside the numbers."""
     usual = config.Export()
@@ -306,6 +310,8 @@ def _notes(
             ),
             "`compare` of params.yaml changed; the base's was applied.": params.compare != judging.compare,
             f"src/model/schema.py drops {', '.join(dropped)}, by which the base is judged; so is this.": bool(dropped),
+            f"{', '.join(constant)}: the same value in all raw rows, of which no model learns.": bool(constant),
+            f"All held-out rows get the same score from the {' and the '.join(undecided)}.": bool(undecided),
             "There are uncommitted changes: the numbers are of the working copy.": bool(repo.uncommitted(root)),
         }.items()
         if applies

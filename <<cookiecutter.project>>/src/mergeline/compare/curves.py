@@ -22,7 +22,8 @@ def run(scored: Scored, task: Task) -> list[Curve]:
     """Give the curves of both models; none where there are no two classes."""
     if not len(scored.labels) or scored.candidate.ndim != 1 or not np.isfinite(scored.candidate).all():
         return []
-    sides = {"candidate": scored.candidate, "base": scored.base}
+    base = scored.base if scored.base is not None and np.isfinite(scored.base).all() else None
+    sides = {"candidate": scored.candidate, "base": base}
     if task == "regression":
         return [_curve(f"True values{TENTHS}", "predicted", "true, mean", scored.labels, sides, calibration)]
     if set(np.unique(scored.labels).tolist()) != {0, 1}:

@@ -5,7 +5,10 @@ from collections.abc import Sequence
 from . import looks as counting
 from .blocks import ROWS, count, folded, plural, side, text
 from .report import Change, Report
-from .words import NOTHING, code, escape
+from .words import NOTHING, clean, code, escape
+
+SUMMED = 3
+"""How many changes a title names."""
 
 
 def changes(report: Report) -> str:
@@ -22,16 +25,12 @@ def data(report: Report) -> str:
         f"| {escape(change.name)} | {side(change.base)} | {side(change.candidate)} |"
         for change in [*report.data, *report.columns][: 2 * ROWS]
     ]
-    return folded(f"Data changed: {_data_summary(report.data)}", lines)
+    return folded(f"Data changed: {_data_summary([*report.data, *report.columns])}", lines)
 
 
 def _data_summary(changes: Sequence[Change]) -> str:
-    shown = [
-        f"{escape(c.name)} {text(c.base)} → {text(c.candidate)}"
-        for c in changes
-        if c.name in ("rows", "held-out period")
-    ]
-    return "; ".join(shown) or "see below"
+    shown = [f"{c.name} {text(c.base)} → {text(c.candidate)}" for c in changes if c.name in ("rows", "held-out period")]
+    return "; ".join(shown) or "; ".join(clean(c.name) for c in changes[:SUMMED])
 
 
 def raw_rows(report: Report) -> str:
@@ -69,11 +68,10 @@ def cost(report: Report) -> str:
         for cost in report.cost[:ROWS]
     ]
     first = report.cost[0] if report.cost else None
-    title = (
-        f"Cost: {first.name} {_amount(first.base, first.unit)} → {_amount(first.candidate, first.unit)}"
-        if first
-        else ""
-    )
+    title = ""
+    if first:
+        before = f"{_amount(first.base, first.unit)} → " if first.base is not None else ""
+        title = f"Cost: {first.name} {before}{_amount(first.candidate, first.unit)}"
     return folded(title, ["| | base | candidate | |", "|:--|--:|--:|--:|", *lines] if lines else [])
 
 
