@@ -162,7 +162,7 @@ def test_the_terminal_shows_no_code_of_charts(two_classes: Report) -> None:
     text = markdown.plain(markdown.render(two_classes))
 
     assert "xychart" not in text
-    assert "chart" not in text
+    assert "Charts" not in text
     assert "**How to reproduce**" in text
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from decimal import Decimal
 
-from .blocks import folded, plural
+from .blocks import folded
 from .curves import ROC, TENTHS
 from .report import Curve, Point, Report
 from .words import clean
@@ -31,8 +31,9 @@ KEPT = re.compile(r"[^\w .,:()²+-]+")
 
 def charts(report: Report) -> str:
     """Give at most two charts, folded; nothing where there is no curve of the candidate."""
-    made = [chart(curve, report) for curve in report.curves if len(curve.candidate) > 1][:MOST]
-    return folded(plural(len(made), "chart"), "\n\n".join(made).split("\n")) if made else ""
+    shown = [curve for curve in report.curves if len(curve.candidate) > 1][:MOST]
+    title = ", ".join(label(curve.title.removesuffix(TENTHS)) for curve in shown)
+    return folded(f"Charts: {title}", ["\n\n".join(chart(curve, report) for curve in shown)] if shown else [])
 
 
 def chart(curve: Curve, report: Report) -> str:
