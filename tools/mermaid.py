@@ -14,6 +14,8 @@ from .need import HERE, Missing, find
 
 PACKAGES = {"mermaid": "11.17.2", "jsdom": "29.1.1"}
 FOLDER = HERE / ".cache" / "npm" / "-".join(f"{name}-{version}" for name, version in PACKAGES.items())
+HASTY = ("--fetch-retries=2", "--fetch-retry-mintimeout=500", "--fetch-retry-maxtimeout=2000")
+"""How long a machine without network waits."""
 FENCED = re.compile(r"^```mermaid\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 PROGRAM = """
 import { readFileSync } from "node:fs";
@@ -66,7 +68,7 @@ def packages() -> Path:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=FOLDER) as part:
         wanted = [f"{name}@{version}" for name, version in PACKAGES.items()]
-        quiet = ["--no-save", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund"]
+        quiet = ["--no-save", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund", *HASTY]
         install = [str(find("npm")), "install", "--prefix", part, *quiet, *wanted]
         done = subprocess.run(install, capture_output=True, text=True, check=False)
         if done.returncode:
