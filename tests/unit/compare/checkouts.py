@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 
 from mergeline import config, frames, refits
-from mergeline.compare import command, comment, cost, markdown, report
+from mergeline.compare import command, comment, cost, looks, markdown, report
 from mergeline.compare.base import Base
 from mergeline.compare.judge import Names
 from mergeline.errors import MergelineError
@@ -97,29 +97,30 @@ def said(situation: Situation, folder: Path, patch: pytest.MonkeyPatch) -> str:
     patch.setattr(markdown, "LARGEST", situation.longest)
     for module in (command, comment):
         patch.setattr(module, "connect", lambda _root: forge)
+    patch.setenv("GITHUB_EVENT_PATH", str(_event(folder)))
+    (root / report.FOLDER).mkdir()
     try:
         made = command.build(root, config.params(root), config.gates(root), ["train"], other, 7)
     except MergelineError as error:
-        return f"`model compare` exits with {error.code}: {error}\n"
-    compared = 3 if made.fails() else 0
+        return f"`model compare` exits with {error.code}: {error}\n\n{_commented(base, root, forge)}"
+    report.write(root / report.FOLDER, made)
     if situation.looks:
         lines = "\n".join(
-            f"<!-- judged: rows={made.judged.hash} base=0 candidate=c{i} -->" for i in range(situation.looks)
+            f"{looks.MARK}rows={made.judged.hash} base=0 candidate=c{i} -->" for i in range(situation.looks)
         )
         forge.said.append(Comment(number=3, body=lines))
-    (root / report.FOLDER).mkdir()
-    report.write(root / report.FOLDER, made)
-    patch.setenv("GITHUB_EVENT_PATH", str(_event(folder)))
-    commented = 0
+    return f"`model compare` exits with {3 if made.fails() else 0}\n\n{_commented(base, root, forge)}"
+
+
+def _commented(base: Path, root: Path, forge: FakeForge) -> str:
+    """Let the job with the write token comment; give its exit code, the status and the comment."""
+    code = 0
     try:
         comment.run(base, root / report.FOLDER / report.JSON)
     except MergelineError as error:
-        commented = error.code
+        code = error.code
     ((_, _, state, description),) = forge.states
-    return (
-        f"`model compare` exits with {compared}, `model comment` with {commented}; status {state}: {description}\n\n"
-        f"---\n\n{forge.body}\n"
-    )
+    return f"`model comment` exits with {code}; status {state}: {description}\n\n---\n\n{forge.body}\n"
 
 
 def masked(text: str) -> str:

@@ -76,6 +76,9 @@ TWO, THREE = ("early", "late"), ("early", "on time", "late")
 FLIPS = "flips: {right to wrong: {at_most: 0.01}}\n"
 UNKNOWN_SLICE = "slices: {carrier=ZZ: {not_worse: true}}\n"
 STRICT = GATES.replace("at_least: 0.6", "at_least: 0.9")
+OWN = GATES + "  wins: {matters: 0.01, better: higher}\n"
+WINS = {"src/model/metrics.py": "def wins(labels, scores, weights):\n    return (weights * scores * labels).sum()\n"}
+NEW_CARRIER = pl.when(pl.col("carrier") == "DL").then(pl.lit("ZZ")).otherwise("carrier")
 MANY = {f"src/model/part_{i:02}.py": f"PART = {i}\n" for i in range(40)}
 LIFTED = "override roc_auc.not_worse: the wind of May was wrong\noverride log_loss.not_worse: the same"
 FELL = "the base has no model: it cannot be built any more (stage train: ImportError: no module named lightgbm)"
@@ -126,10 +129,12 @@ SITUATIONS: dict[str, Situation] = {
         regression({"hour": 5.0, "wind": 19.0}, broken("np.inf")), regression({"hour": 5.0, "wind": 10.0}), code=3
     ),
     "a base whose scores are not a number": Situation(State(MUCH), State(MUCH, features=broken("np.nan"))),
+    "a metric that the base does not have": Situation(State(MUCH, gates=OWN, files=WINS), State(LITTLE)),
     "a renamed column": Situation(
         State({"hour": 0.5, "gust": 1.5}, rows().rename({"wind": "gust"}), before().rename({"wind": "gust"})),
         State(MUCH),
     ),
+    "a new category": Situation(State(MUCH, rows(carrier=NEW_CARRIER)), State(LITTLE)),
     "a new class": Situation(classes(MUCH, THREE), classes(LITTLE, ("early", "late"))),
     "a label that nobody was trained on": Situation(classes(MUCH, TWO), classes(LITTLE, TWO), code=3),
     "a changed row id": Situation(
@@ -143,5 +148,6 @@ SITUATIONS: dict[str, Situation] = {
     "a base that was trained on the held-out rows": Situation(State(MUCH), State(LITTLE, train=rows())),
     "the first pull request": Situation(State(MUCH)),
     "the first pull request, not good enough": Situation(State(LITTLE), code=3),
+    "another task": Situation(regression({"hour": 5.0, "wind": 10.0}), State(MUCH), code=6),
     "a base that cannot be built any more": Situation(State(MUCH), State(LITTLE), problem=FELL),
 }

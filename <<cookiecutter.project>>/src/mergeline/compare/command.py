@@ -16,7 +16,7 @@ from rich.markdown import Markdown
 from .. import bundle, config, frames, objects, refits, repo
 from ..bundle import Bundle
 from ..config import Gates, Params
-from ..errors import BadData, GateFailed, MergelineError, your_code
+from ..errors import BadData, BadSettings, GateFailed, MergelineError, your_code
 from ..forge import connect, event
 from ..metrics import Metric
 from ..progress import step
@@ -116,6 +116,11 @@ def build(
     """Judge the candidate in `root` against a base, and give all that is to be said."""
     rules = (other.gates if other else None) or own_gates
     judging = (other.params if other else None) or params
+    if judging.task != params.task:
+        raise BadSettings(
+            f"params.yaml: the task changes from {judging.task} to {params.task}, which the base's rules cannot judge",
+            "Start a project of its own for another task.",
+        )
     gates.check(rules, params.task)
     suited = own_metrics.load(gates.suited(rules, params.task), other.root if other else None, root)
     held_out = frames.read(root / HELD_OUT)

@@ -46,7 +46,7 @@ def _head(report: Report) -> list[str]:
     found = [sentence(report)]
     if report.protected:
         paths = ", ".join(code(path) for path in _folders(report.protected)[:ROWS])
-        whose = " The base's gates.yaml judges." if GATES in report.protected else ""
+        whose = " The base's gates.yaml judges until this is merged." if GATES in report.protected else ""
         found.append(f"> **This pull request changes what judges, builds or runs it**: {paths}.{whose}")
     found += _leaks(report)
     fails = [gate for gate in report.gates if gate.state == "failed"]

@@ -25,7 +25,7 @@ def data(report: Report) -> str:
         f"| {escape(change.name)} | {side(change.base)} | {side(change.candidate)} |"
         for change in [*report.data, *report.columns][: 2 * ROWS]
     ]
-    return folded(f"Data changed: {_data_summary([*report.data, *report.columns])}", lines)
+    return folded(f"Data changed: {_data_summary([*report.columns, *report.data])}", lines)
 
 
 def _data_summary(changes: Sequence[Change]) -> str:
