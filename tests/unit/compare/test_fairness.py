@@ -210,4 +210,4 @@ def test_a_base_without_finite_scores_leaves_its_reason() -> None:
     scored = people(np.random.default_rng(7))
     broken = make_scored(scored.labels, np.full(3600, np.inf), scored.candidate, scored.groups, sex=scored.rows["sex"])
 
-    assert {row.reason for row in run(broken).rows} == {"fairness needs finite scores, 3600 of 3600 rows have none"}
+    assert {row.reason for row in run(broken).rows} == {"fairness needs finite scores, 3,600 of 3,600 rows have none"}

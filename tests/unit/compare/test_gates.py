@@ -56,9 +56,10 @@ def test_a_real_difference_of_exactly_what_matters_is_told() -> None:
         ({"word": "cannot tell"}, []),
         ({"difference": None, "base": None, "word": "cannot tell", "reason": "base needs wind"}, []),
         ({"candidate": 0.69}, ["roc_auc.at_least"]),
-        ({"candidate": None, "difference": None, "reason": "needs both classes"}, ["roc_auc.at_least"]),
+        ({"candidate": None, "base": None, "difference": None, "reason": "needs both classes"}, ["roc_auc.at_least"]),
+        ({"candidate": None, "difference": None, "reason": "NaN"}, ["roc_auc.not_worse", "roc_auc.at_least"]),
     ],
-    ids=["passes", "harm shown", "cannot tell", "no base", "too low", "not measured"],
+    ids=["passes", "harm shown", "cannot tell", "no base", "too low", "not measured", "the candidate is not measured"],
 )
 def test_each_rule_fails_exactly_when_it_is_broken(changes: dict[str, Any], failed: list[str]) -> None:
     found = gates.judge(STRICT, make_report(metrics=[metric_row(**changes)]))

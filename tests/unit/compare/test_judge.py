@@ -109,7 +109,7 @@ def test_a_raw_column_that_the_candidate_dropped_is_named(
 ) -> None:
     scored = judge.score(rows.drop("wind"), make_bundle({"hour": 0.5}), make_bundle({"wind": 1.5}), names, BY_DAY)
 
-    assert scored.reason == "base needs wind"
+    assert scored.reason == "the base needs wind, which these rows lack"
 
 
 def test_classes_are_compared_by_name_whatever_their_order(

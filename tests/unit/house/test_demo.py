@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def judged(word: str, *failed: str, comment: str = "", effects: int = 0) -> Judged:
     gates = [{"gate": name, "state": "failed", "text": ""} for name in failed]
-    found = {
+    found: dict[str, Any] = {
         "word": word,
         "gates": [{"gate": "roc_auc.at_least", "state": "passed", "text": ""}, *gates],
         "attribution": {"rows": [{}] * effects} if effects else None,

@@ -11,7 +11,7 @@ import polars as pl
 from .. import bundle, config, frames, objects, refits, repo
 from ..bundle import Bundle
 from ..config import Gates, Params
-from ..errors import GateFailed, MergelineError
+from ..errors import BadSettings, GateFailed, MergelineError
 from ..forge import connect, event
 from ..metrics import Metric
 from ..progress import step
@@ -94,6 +94,11 @@ def build(
     """Judge the candidate in `root` against a base, and give all that is to be said."""
     rules = (other.gates if other else None) or own_gates
     judging = (other.params if other else None) or params
+    if judging.task != params.task:
+        raise BadSettings(
+            f"params.yaml: the task changes from {judging.task} to {params.task}, which the base's rules cannot judge",
+            "Start a project of its own for another task.",
+        )
     gates.check(rules, params.task)
     suited = own_metrics.load(gates.suited(rules, params.task), other.root if other else None, root)
     held_out = frames.read(root / HELD_OUT)
@@ -167,6 +172,8 @@ def build(
             scored.anew.source if scored.base is not None else None,
             theirs is not None and theirs.id == candidate.id,
             sorted({*names.slices} - {*own.slices} | {*names.sensitive} - {*own.sensitive}),
+            data_diff.constant(root, [column.name for column in candidate.signature.columns]),
+            judge.undecided(scored),
         ),
         curves=curves.run(scored, params.task, names.label, candidate.signature.classes),
         importance=importance.run(other.root if other and theirs else None, root),

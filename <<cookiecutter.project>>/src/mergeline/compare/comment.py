@@ -68,7 +68,9 @@ def render(judged: Report, pull: Event, before: Sequence[Judged] = ()) -> str:
     """Give the comment's text; what it judged, now and before, stands in hidden lines for later counting."""
     hidden = [_looked(judged), *before]
     text = markdown.render(judged, spare=len(looks.lines(hidden)))
-    return _with(f"{text}\n<sub>{pull.head[:12]}, judged by the rules of {words.html(pull.base_branch)}</sub>", hidden)
+    return _with(
+        f"{text}\n<sub>{pull.head[:12]}, judged by the rules of {words.escape(pull.base_branch)}</sub>", hidden
+    )
 
 
 def _with(text: str, hidden: Sequence[Judged]) -> str:

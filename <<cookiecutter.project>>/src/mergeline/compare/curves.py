@@ -12,6 +12,10 @@ from .judge import Scored
 from .points import Labels, Sides
 from .report import Curve, Point
 
+ROC = "ROC"
+"""The title of the curve whose points are equally far apart."""
+TENTHS = " (tenths)"
+"""What the titles of curves end in whose points are tenths of the rows."""
 MOST_CLASSES = 5
 """Up to which each class is shown against the rest."""
 TAILS = (0.005, 0.995)
@@ -49,7 +53,7 @@ def _regression(labels: Labels, sides: Sides, label: str) -> list[Curve]:
     errors = [None if scores is None else labels - scores for scores in sides]
     return [
         _curve(
-            f"True {label} by prediction (tenths)", predicted, f"true {label}, mean", labels, sides, points.calibration
+            f"True {label} by prediction{TENTHS}", predicted, f"true {label}, mean", labels, sides, points.calibration
         ),
         _curve(
             "Residuals in tenths (median, 10% to 90%)",
@@ -91,7 +95,7 @@ def _against(labels: Labels, sides: Sides, positive: str, whose: str = "") -> li
     share = points.short(labels.mean())
     probability = f"predicted probability of {positive}"
     return [
-        _curve(f"ROC{whose}", "false positive rate", "true positive rate", labels, sides, points.roc),
+        _curve(f"{ROC}{whose}", "false positive rate", "true positive rate", labels, sides, points.roc),
         _curve(
             f"Precision and recall{whose}",
             "recall",
@@ -102,7 +106,7 @@ def _against(labels: Labels, sides: Sides, positive: str, whose: str = "") -> li
             diagonal=False,
             level=share,
         ),
-        _curve(f"Calibration (tenths){whose}", probability, f"share of {positive}", labels, sides, points.calibration),
+        _curve(f"Calibration{TENTHS}{whose}", probability, f"share of {positive}", labels, sides, points.calibration),
     ]
 
 

@@ -50,6 +50,12 @@ def profile(root: Path) -> dict[str, Any]:
     return _json(root / "results/profile.json")
 
 
+def constant(root: Path, columns: Sequence[str]) -> list[str]:
+    """Give those of the columns that have one value in all raw rows."""
+    known = profile(root).get("columns", {})
+    return [name for name in columns if known.get(name, {}).get("distinct") == 1]
+
+
 def _columns(theirs: dict[str, Any], ours: dict[str, Any], hidden: Sequence[str]) -> list[Change]:
     before, after = theirs.get("columns", {}), ours.get("columns", {})
     found = [

@@ -66,7 +66,10 @@ def _moved(scored: Scored, base: Floats, candidate: Floats, names: Names) -> lis
     order = [int(i) for i in np.argsort(-far, kind="stable")[:SHOWN] if far[i] > 0]
     rows = scored.rows[order]
     ids = rows[names.row_id].cast(pl.String).fill_null("").to_list()
-    labels = rows[names.label].cast(pl.String).to_list()
+    given = rows[names.label]
+    if given.dtype.is_float():
+        given = given.map_elements(lambda value: f"{value:.5g}", return_dtype=pl.String)
+    labels = given.cast(pl.String).to_list()
     return [
         Moved(
             row=f"row {i + 1}" if names.row_id in names.sensitive else row,

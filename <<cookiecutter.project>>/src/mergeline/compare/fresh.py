@@ -21,9 +21,8 @@ from ..metrics import Metric
 from ..progress import step
 from . import base as bases
 from . import gates as rules
-from . import judge, own_metrics
+from . import judge, naming, own_metrics
 from .blocks import plural
-from .command import schema_names
 from .judge import Names
 from .report import FEWEST_GROUPS, Difference, Judged, MetricRow
 from .words import clean, signed, unit_name
@@ -101,7 +100,7 @@ def run(root: Path, claims: list[Claim]) -> Confirmation:
     Raises:
         BadData: there is no snapshot here, or no time column says which rows are newer.
     """
-    names, own = schema_names(), config.gates(root)
+    names, own = naming.of_schema(), config.gates(root)
     if names.time is None:
         raise BadData("src/model/schema.py has TIME = None: nothing says which rows are newer", "Name a time column.")
     if not (root / RAW).is_file():

@@ -103,7 +103,9 @@ def settle(report: Report, gates: Gates, forge: Forge | None, number: int | None
         return judged
     found = overrides.of(gates.lifted(number), gates.names(), forge, number)
     return msgspec.structs.replace(
-        report, gates=judge(gates, report, found.lifted, level), notes=[*report.notes, *found.notes]
+        report,
+        gates=judge(gates, report, found.lifted, level),
+        notes=list(dict.fromkeys([*report.notes, *found.notes])),
     )
 
 
@@ -194,7 +196,12 @@ def _ask(rule: str, gate: MetricGate, row: MetricRow | None, level: float) -> tu
 
 
 def _ask_difference(rule: str, gate: MetricGate, row: MetricRow, level: float) -> tuple[bool, str]:
-    """Ask a rule about the difference. What was not judged is not shown to be worse, and not proven to be good."""
+    """Ask a rule about the difference. What was not judged is not shown to be worse, and not proven to be good.
+
+    A candidate that cannot be measured where its base can is worse.
+    """
+    if row.difference is None and row.candidate is None and row.base is not None:
+        return False, f"not measured: {row.reason or 'no value'}"
     if row.difference is None:
         return rule == "not_worse", f"not judged: {row.reason or 'there is no base'}"
     if rule == "not_worse":

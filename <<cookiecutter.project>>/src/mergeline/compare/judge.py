@@ -181,6 +181,13 @@ def describe(estimate: Estimate, level: float) -> Difference:
     )
 
 
+def undecided(scored: Scored) -> list[str]:
+    """Name the sides, the base first, that give several rows one and the same score."""
+    sides = {"base": scored.base, "candidate": scored.candidate}
+    several = len(scored.labels) > 1
+    return [side for side, scores in sides.items() if several and scores is not None and (scores == scores[0]).all()]
+
+
 def row(metric: Metric, scored: Scored, gates: Gates, level: float) -> MetricRow:
     """Judge one metric, also one that has no gate; null with a reason where the rows cannot support it."""
     gate = gates.metrics.get(metric.name)
@@ -190,7 +197,8 @@ def row(metric: Metric, scored: Scored, gates: Gates, level: float) -> MetricRow
         try:
             values[side] = _value(metric, scored, side)
         except DegenerateRows as why:
-            reason = reason or _sentence(why)
+            whose = " (the base)" if side == "base" and scored.base is not None else ""
+            reason = reason or f"{_sentence(why)}{whose}"
     if len(values) == 2:
         try:
             found = _own_difference(metric, scored) if metric.own else difference(metric.name, scored)[2]
@@ -251,7 +259,7 @@ def _aligned(base: Bundle, candidate: Bundle, rows: pl.DataFrame) -> Floats:
     if theirs.label != ours.label:
         raise _CannotTell(f"the base predicts {theirs.label}, the candidate {ours.label}")
     if absent := [c.name for c in theirs.columns if c.name not in rows.columns]:
-        raise _CannotTell(f"base needs {', '.join(absent)}")
+        raise _CannotTell(f"the base needs {', '.join(absent)}, which these rows lack")
     if unknown := [name for name in ours.classes if name not in theirs.classes]:
         raise _CannotTell(f"the base does not know the class {', '.join(unknown)}")
     if dropped := [name for name in theirs.classes if name not in ours.classes]:

@@ -6,14 +6,18 @@ Everything that comes from the repository goes through `words.escape` or `words.
 import re
 from collections.abc import Callable, Sequence
 
-from . import attributed, looks, metric_table, moved, surroundings
+from ..config import GATES
+from . import attributed, charts, looks, metric_table, moved, surroundings
 from .blocks import FIXED, ROWS, folded, plural
 from .report import Report
-from .words import NOTHING, code, escape, number, sentence
+from .words import code, escape, number, sentence
 
 LARGEST = 65_000
 """GitHub takes 65,536 characters; the marker and a line on what was cut need some."""
+TOGETHER = 1.5
+"""From this design effect on, the comment says that rows of one group are not independent."""
 HEX = re.compile(r"[0-9a-f]{7,64}")
+DRAWN = re.compile(r"<details>\n<summary>[^\n]*</summary>\n\n```mermaid\n.*?\n</details>\n?", re.DOTALL)
 
 
 def render(report: Report, spare: int = 0) -> str:
@@ -33,8 +37,8 @@ def render(report: Report, spare: int = 0) -> str:
 
 
 def plain(text: str) -> str:
-    """Give the Markdown for a terminal, which folds nothing away."""
-    text = re.sub(r"<details>\n?<summary>(.*?)</summary>", r"**\1**", text)
+    """Give the Markdown for a terminal, which folds nothing away and draws no chart."""
+    text = re.sub(r"<details>\n?<summary>(.*?)</summary>", r"**\1**", DRAWN.sub("", text))
     return text.replace("</details>", "").replace("\u2060", "").replace(FIXED, " ")
 
 
@@ -42,7 +46,8 @@ def _head(report: Report) -> list[str]:
     found = [sentence(report)]
     if report.protected:
         paths = ", ".join(code(path) for path in _folders(report.protected)[:ROWS])
-        found.append(f"> **This pull request changes what judges, builds or runs it**: {paths}.")
+        whose = " The base's gates.yaml judges until this is merged." if GATES in report.protected else ""
+        found.append(f"> **This pull request changes what judges, builds or runs it**: {paths}.{whose}")
     found += _leaks(report)
     fails = [gate for gate in report.gates if gate.state == "failed"]
     if fails:
@@ -52,8 +57,9 @@ def _head(report: Report) -> list[str]:
         found.append("\n".join(f"> Overridden: {code(gate.gate)}: {escape(gate.text)}" for gate in lifted[:ROWS]))
     if report.reason and report.word is not None and not any(row.difference for row in report.metrics):
         row = report.row(report.primary)
-        alone = number(row.candidate, row.matters) if row else NOTHING
-        found[1:1] = [f"{code(report.primary)} of the candidate alone: {alone}."]
+        if row and row.candidate is not None:
+            alone = number(row.candidate, row.matters)
+            found[1:1] = [f"{code(report.primary)} of the candidate alone: {alone}."]
     if report.notes:
         found.append("\n".join(f"- {escape(note)}" for note in report.notes[:ROWS]))
     return found
@@ -74,10 +80,9 @@ def _leaks(report: Report) -> list[str]:
 def _gates(report: Report) -> str:
     marks = {"passed": "✓", "failed": "✗", "overridden": "○"}
     lines = [f"- {marks[gate.state]} {code(gate.gate)}: {escape(gate.text)}" for gate in report.gates[: 2 * ROWS]]
-    failed = sum(gate.state == "failed" for gate in report.gates)
-    return folded(
-        f"Gates: {failed} of {len(report.gates)} failed" if failed else f"Gates: all {len(report.gates)} passed", lines
-    )
+    failed, lifted = (sum(gate.state == state for gate in report.gates) for state in ("failed", "overridden"))
+    title = f"{failed} of {len(report.gates)} failed" if failed or lifted else f"all {len(report.gates)} passed"
+    return folded(f"Gates: {title}{f', {lifted} overridden' if lifted else ''}", lines)
 
 
 def _reproduce(report: Report) -> str:
@@ -90,7 +95,8 @@ def _reproduce(report: Report) -> str:
         f"git fetch origin {candidate} && git checkout {candidate}",
         f"make setup && .venv/bin/model compare --base {base}",
         "```",
-        f"{judged.rows:,} of {judged.held_out:,} held-out rows judged, in {judged.groups:,} groups"
+        f"{judged.rows:,} of {judged.held_out:,} held-out rows judged"
+        + (f", in {plural(judged.groups, 'group')}" if judged.group else "")
         + (f"; base {_hex(report.base.bundle or '')[:12]} ({how})" if report.base and report.base.bundle else "")
         + f"; candidate {_hex(report.candidate.bundle or '')[:12]}.",
     ]
@@ -110,7 +116,7 @@ def _intervals(report: Report) -> list[str]:
         whose = "each side" if report.noise == "of both" else "the base"
         found.append(f"The intervals hold the noise of training, from {report.refits} models of {whose} trained anew.")
     effect = row.difference.estimate().design_effect
-    if effect and report.judged.group:
+    if effect and effect >= TOGETHER and report.judged.group:
         unit = escape(report.judged.group)
         found.append(
             f"Rows of one {unit} move together: the variance of the difference is {effect:,.0f} times that of independent rows."
@@ -138,6 +144,7 @@ PARTS: tuple[Callable[[Report], str], ...] = (
     surroundings.cost,
     _gates,
     _reproduce,
+    charts.charts,
 )
 
 

@@ -15,6 +15,8 @@ def of(
     noise: report.Noise | None,
     identical: bool,
     dropped: list[str],
+    constant: list[str],
+    undecided: list[str],
 ) -> list[str]:
     """Say what a careful reader must know beside the numbers."""
     usual = config.Export()
@@ -43,6 +45,8 @@ def of(
             ),
             "`compare` of params.yaml changed; the base's was applied.": params.compare != judging.compare,
             f"src/model/schema.py drops {', '.join(dropped)}, by which the base is judged; so is this.": bool(dropped),
+            f"{', '.join(constant)}: the same value in all raw rows, of which no model learns.": bool(constant),
+            f"All held-out rows get the same score from the {' and the '.join(undecided)}.": bool(undecided),
             "There are uncommitted changes: the numbers are of the working copy.": bool(repo.uncommitted(root)),
         }.items()
         if applies

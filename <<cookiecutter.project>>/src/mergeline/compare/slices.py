@@ -1,6 +1,6 @@
 """Slices whose primary metric moved, with the rate of false discoveries held over all slices that were tested."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -40,9 +40,13 @@ def run(scored: Scored, columns: tuple[str, ...], metric: metrics.Metric, matter
 
     A slice has moved when its probability, adjusted over all tested slices (see `control`), is at most 5% and it moved
     by at least `matters`. A column with more than 100 values is judged on its 100 largest. A metric that the project
-    wrote is not judged by slice: it would take a bootstrap for each.
+    wrote is not judged by slice: it would take a bootstrap for each. Nor is one that all rows together do not support.
     """
     if scored.base is None or metric.own:
+        return Slices(metric=metric.name)
+    try:
+        difference(metric.name, scored)
+    except DegenerateRows:
         return Slices(metric=metric.name)
     tested: list[Tested] = []
     small: list[str] = []
@@ -89,21 +93,25 @@ def asked(
             raise BadSettings(
                 f"gates.yaml: slices.{name}: SLICES of src/model/schema.py has no {column}; it has: {', '.join(columns)}"
             )
-        parts = {value: inside for value, inside in values(scored, column) if inside is not None}
-        for value in [wanted] if wanted else parts:
-            row = _asked(scored, column, value, parts.get(value), metric)
+        parts = dict(values(scored, column))
+        for value in [wanted] if wanted else [value for value, inside in parts.items() if inside is not None]:
+            row = _asked(scored, column, value, parts, metric)
             found[column, value] = msgspec.structs.replace(row, word=words.get((column, value), row.word))
     return list(found.values())
 
 
 def _asked(
-    scored: Scored, column: str, value: str, inside: NDArray[np.bool_] | None, metric: metrics.Metric
+    scored: Scored,
+    column: str,
+    value: str,
+    parts: Mapping[str, NDArray[np.bool_] | None],
+    metric: metrics.Metric,
 ) -> SliceValue:
+    inside = parts.get(value)
     row = SliceValue(column=column, value=value, rows=0 if inside is None else int(inside.sum()))
     if inside is None:
-        return msgspec.structs.replace(
-            row, reason=f"not among the {LARGEST_VALUES} largest values of the held-out rows"
-        )
+        beyond = f"not among the {LARGEST_VALUES} largest values of the held-out rows"
+        return msgspec.structs.replace(row, reason=beyond if value in parts else "no held-out row has this value")
     if metric.own:
         return msgspec.structs.replace(row, reason="a metric of your own is not judged by slice")
     if not large_enough(scored, inside):

@@ -5,7 +5,10 @@ from collections.abc import Sequence
 from . import looks as counting
 from .blocks import ROWS, count, folded, plural, side, text
 from .report import Change, Report
-from .words import NOTHING, code, escape
+from .words import NOTHING, clean, code, escape
+
+SUMMED = 3
+"""How many changes a title names."""
 
 
 def changes(report: Report) -> str:
@@ -22,16 +25,12 @@ def data(report: Report) -> str:
         f"| {escape(change.name)} | {side(change.base)} | {side(change.candidate)} |"
         for change in [*report.data, *report.columns][: 2 * ROWS]
     ]
-    return folded(f"Data changed: {_data_summary(report.data)}", lines)
+    return folded(f"Data changed: {_data_summary([*report.columns, *report.data])}", lines)
 
 
 def _data_summary(changes: Sequence[Change]) -> str:
-    shown = [
-        f"{escape(c.name)} {text(c.base)} → {text(c.candidate)}"
-        for c in changes
-        if c.name in ("rows", "held-out period")
-    ]
-    return "; ".join(shown) or "see below"
+    shown = [f"{c.name} {text(c.base)} → {text(c.candidate)}" for c in changes if c.name in ("rows", "held-out period")]
+    return "; ".join(shown) or "; ".join(clean(c.name) for c in changes[:SUMMED])
 
 
 def raw_rows(report: Report) -> str:
@@ -69,9 +68,10 @@ def cost(report: Report) -> str:
         for cost in report.cost[:ROWS]
     ]
     first = report.cost[0] if report.cost else None
-    title = (
-        f"Cost: {first.name} {amount(first.base, first.unit)} → {amount(first.candidate, first.unit)}" if first else ""
-    )
+    title = ""
+    if first:
+        before = f"{amount(first.base, first.unit)} → " if first.base is not None else ""
+        title = f"Cost: {first.name} {before}{amount(first.candidate, first.unit)}"
     return folded(title, ["| | base | candidate | |", "|:--|--:|--:|--:|", *lines] if lines else [])
 
 
@@ -90,7 +90,7 @@ def looks(report: Report) -> str:
         return ""
     count = report.looks.candidates
     return (
-        f"> These held-out rows judged {count:,} candidates. Among so many that are as good as their base, one or more "
+        f"> These held-out rows judged {count:,} candidates, {report.looks.releases:,} of which became releases. Among so many that are as good as their base, one or more "
         f"is called *better* with a chance of up to {counting.chance(count, report.level):.0%}. "
         "Move `data.as_of` in params.yaml, so that new rows judge."
     )

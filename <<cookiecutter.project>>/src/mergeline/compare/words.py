@@ -28,14 +28,15 @@ def escape(text: str, longest: int = LONGEST) -> str:
 
 
 def html(text: str, longest: int = LONGEST) -> str:
-    """Make text harmless in the HTML of a comment, where Markdown means nothing but mentions do."""
+    """Make text harmless in a block of HTML of a comment, where Markdown means nothing but mentions do."""
     line = clean(text, longest).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _unlinked(line)
 
 
 def code(text: str, longest: int = 80) -> str:
-    """Show text as code, where Markdown, HTML and mentions mean nothing."""
+    """Show text as code, where Markdown, HTML and mentions mean nothing; a marker of ours in it is none."""
     line = clean(text, longest).replace("`", "'").replace("|", "¦").replace("@", f"@{JOINER}")
+    line = line.replace("<!--", f"<{JOINER}!--")
     return f"`{line or ' '}`"
 
 

@@ -76,7 +76,9 @@ def checked(name: str, labels: Labels, scores: Floats) -> Floats:
     if not len(labels):
         raise DegenerateRows(f"{name} needs rows, got none")
     if bad := int((~np.isfinite(scores)).reshape(len(scores), -1).any(axis=1).sum()):
-        raise DegenerateRows(f"{name} needs finite scores, {bad} of {len(scores)} rows have none", "Mend the model.")
+        raise DegenerateRows(
+            f"{name} needs finite scores, {bad:,} of {len(scores):,} rows have none", "Mend the model."
+        )
     return scores[:, -1] if scores.ndim == 2 and scores.shape[1] <= 2 else scores
 
 
