@@ -92,8 +92,8 @@ def test_regression_gets_true_means_by_tenth_of_predicted(regression: Report) ->
 
     (chart,) = mermaid.fenced(text)
     assert "True values: base grey, candidate blue, predicted orange" in chart
-    assert 'x-axis "tenth of the rows, by predicted" 1 --> 10' in chart
-    low, _, high = chart.partition('y-axis "true, mean" ')[2].split("\n")[0].split()
+    assert 'x-axis "tenth of the rows, by predicted delay" 1 --> 10' in chart
+    low, _, high = chart.partition('y-axis "true delay, mean" ')[2].split("\n")[0].split()
     assert float(low) < 0 < float(high)
     assert [one.kind for one in parsed(text)] == ["xychart"]
 
@@ -113,7 +113,7 @@ def test_every_number_is_one_that_mermaid_reads(ys: list[float], task: str) -> N
 
 
 def test_text_of_a_repository_breaks_out_of_no_chart() -> None:
-    evil = curve([0.1, 0.2], title=EVIL, x=EVIL, y=EVIL)
+    evil = curve([0.1, 0.2], title=f"{EVIL} (tenths)", x=EVIL, y=EVIL)
 
     text = markdown.render(make_report(curves=[evil]))
 

@@ -156,7 +156,7 @@ def test_a_claim_that_cannot_be_judged_says_why_and_the_others_are(root: Path) -
 
     assert judged(root, gone, absent, unknown, claim(root, WEAK, STRONG)) == [
         ("cannot tell", "bundle 123 is neither here nor there"),
-        ("cannot tell", "base needs rain"),
+        ("cannot tell", "the base needs rain, which these rows lack"),
         ("cannot tell", "gates.yaml knows no metric profit any more"),
         ("confirmed", None),
     ]

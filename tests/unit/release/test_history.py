@@ -1,6 +1,7 @@
 """The history of an environment's releases, read from real repositories, and where a degradation began."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -74,6 +75,7 @@ def command(root: Path, *options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "mergeline.cli", "history", *options],
         cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root / "src")},
         capture_output=True,
         text=True,
         check=False,
