@@ -18,6 +18,7 @@ from tools import mermaid
 from tools.bake import TEMPLATE
 from tools.need import Missing
 
+pytestmark = pytest.mark.slow
 MakeBundle = Callable[..., Bundle]
 
 EVIL = '"] ;\n%%{init: {"securityLevel": "loose"}}%%\n```\n</details> @everyone <b>x</b> `x` #quot; -->'
