@@ -129,33 +129,20 @@ def test_gives_the_newest_status_of_each_context(api: GitHubAPI, forge: GitHub) 
     assert found[1].url == "https://example.com/run"
 
 
+@pytest.mark.parametrize("goes_on", [False, True], ids=["a run that ended", "jobs that decide nothing still run"])
 def test_unpacks_the_artifact_of_the_run_of_that_head_and_repository(
-    api: GitHubAPI, forge: GitHub, tmp_path: Path
+    api: GitHubAPI, forge: GitHub, tmp_path: Path, goes_on: bool
 ) -> None:
     head = api.commit("feature")
     (tmp_path / "reviewed").mkdir()
     (tmp_path / "reviewed" / "dvc.lock").write_text("reviewed")
-    api.upload(api.finish_run("train.yml", head), "training", tmp_path / "reviewed")
+    api.upload(api.finish_run("train.yml", head, goes_on=goes_on), "training", tmp_path / "reviewed")
 
     found = forge.artifact(
         ".github/workflows/train.yml", "verdict-pass", head, api.repository, "training", tmp_path / "to"
     )
 
     assert found
-    assert (tmp_path / "to" / "dvc.lock").read_text() == "reviewed"
-
-
-def test_takes_what_was_judged_while_a_job_that_decides_nothing_still_runs(
-    api: GitHubAPI, forge: GitHub, tmp_path: Path
-) -> None:
-    head = api.commit("feature")
-    (tmp_path / "reviewed").mkdir()
-    (tmp_path / "reviewed" / "dvc.lock").write_text("reviewed")
-    api.upload(api.finish_run("train.yml", head, goes_on=True), "training", tmp_path / "reviewed")
-
-    assert forge.artifact(
-        ".github/workflows/train.yml", "verdict-pass", head, api.repository, "training", tmp_path / "to"
-    )
     assert (tmp_path / "to" / "dvc.lock").read_text() == "reviewed"
 
 

@@ -26,14 +26,9 @@ def roc_auc(positive: NDArray[np.bool_], scores: Floats) -> Influence:
     )
 
     def without(groups: Ints) -> Floats:
-        count = int(groups.max()) + 1
         # Pairs that a group takes part in, those within it counted once.
-        pairs = np.bincount(groups, won, minlength=count)
-        for group in range(count):
-            inside = groups == group
-            pairs[group] -= _won(positive[inside], scores[inside])[positive[inside]].sum()
-        ours = np.bincount(groups, positive, minlength=count)
-        size = np.bincount(groups, minlength=count)
+        pairs = np.bincount(groups, won) - _won_within(positive, scores, groups)
+        ours, size = np.bincount(groups, positive), np.bincount(groups)
         with np.errstate(divide="ignore", invalid="ignore"):
             left: Floats = (won[positive].sum() - pairs) / (positives - ours) / (negatives - (size - ours))
         return left
@@ -86,6 +81,19 @@ def _won(positive: NDArray[np.bool_], scores: Floats) -> Floats:
     won[positive] = ranks[positive] - stats.rankdata(scores[positive])
     won[~positive] = int(positive.sum()) - (ranks[~positive] - stats.rankdata(scores[~positive]))
     return won
+
+
+def _won_within(positive: NDArray[np.bool_], scores: Floats, groups: Ints) -> Floats:
+    """Give for each group, shape (G,), how many pairs of its own rows are in the right order; ties count one half."""
+    order = np.lexsort((scores, groups))
+    group, score = groups[order], scores[order]
+    begins = np.append(True, (np.diff(group) != 0) | (np.diff(score) != 0))
+    tied, starts = np.cumsum(begins) - 1, np.flatnonzero(begins)
+    last = np.append(starts[1:], len(order))
+    # The mean rank of tied rows, from 1 in every group.
+    rank = (starts + 1 + last)[tied] / 2 - np.searchsorted(group, group)
+    hits = np.bincount(groups, positive)
+    return np.asarray(np.bincount(group, rank * positive[order]) - hits * (hits + 1) / 2)
 
 
 def _both_classes(name: str, positive: NDArray[np.bool_]) -> tuple[int, int]:
