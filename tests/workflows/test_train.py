@@ -60,6 +60,31 @@ def test_where_data_and_code_both_changed_the_comment_is_completed_by_what_each_
     assert not (run.artifacts / "training/report/report.md").read_text().count("new data alone")
 
 
+def test_a_maintainers_label_and_reason_let_a_pull_request_pass_that_a_gate_stopped(
+    hosted: Make, small: Path, tmp_path: Path
+) -> None:
+    project = tmp_path / "project"
+    shutil.copytree(small, project)
+    gates = project / "gates.yaml"
+    gates.write_text(gates.read_text().replace("at_least: 0.5", "at_least: 0.99"))
+    api, clone = hosted(project)
+    api.roles["ann"] = "maintain"
+    number = propose(api, clone, "faster", FASTER)
+    event, cache = api.event(number), small.parent / "cache"
+
+    stopped = act(clone, "train.yml", "pull_request", event, api, tmp_path / "stopped", cache=cache)
+    api.label(number, "override", by="ann")
+    api.say(number, "override roc_auc.at_least: The example has few rows.", by="ann")
+    again = act(clone, "train.yml", "pull_request", event, api, tmp_path / "again", cache=cache)
+
+    assert stopped.jobs == {"train": "failure", "post": "failure", "verdict-pass": "failure"}, stopped.printed
+    assert again.jobs == {"train": "success", "post": "success", "verdict-pass": "success"}, again.printed
+    (comment,) = [comment for comment in api.comments if comment["user"]["login"] != "ann"]
+    assert "Overridden: `roc_auc.at_least`" in comment["body"]
+    assert "The example has few rows." in comment["body"]
+    assert [status["state"] for status in api.statuses] == ["success", "failure"]
+
+
 def test_a_fork_writes_nothing_and_reports_in_the_summary(hosted: Make, small: Path, tmp_path: Path) -> None:
     api, clone = hosted(small)
     api.tokens["fork-token"] = Token("github-actions[bot]", write=False)
