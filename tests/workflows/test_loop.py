@@ -169,7 +169,7 @@ def test_the_loop_from_the_first_release_to_a_rollback(repository: Repository) -
         number, trained = repository.pull_request("july", story.JULY)
         assert state(repository, number) == STORY["(d) a month of data is judged"], trained.printed
         assert "data.as_of" in comment(repository, number)
-        assert trained.jobs["attribute"] == "success", trained.printed
+        assert (trained.jobs["attribute"], trained.jobs["complete"]) == ("success", "success"), trained.printed
         assert "new data alone" in comment(repository, number)
         released = repository.merge(number)
         assert state(repository, number) == STORY["(d) and merged"], released.printed

@@ -62,7 +62,7 @@ def test_the_next_pull_request_restores_its_base_from_the_release(project: Hoste
     project.cache = project.folder / "empty"  # as on a hosted runner
     trained = project.run("train.yml", "pull_request", api.event(number))
 
-    assert "post" in trained.jobs, trained.printed
+    assert "comment" in trained.jobs, trained.printed
     report = json.loads((trained.artifacts / "training/report/report.json").read_text())
     assert report["base"]["bundle"] == project.pinned(STAGING)
     assert report["base"]["stages"] == []

@@ -27,7 +27,7 @@ def test_a_pull_request_gets_one_comment_and_a_status(hosted: Make, small: Path,
         clone, "train.yml", "pull_request", api.event(number), api, tmp_path / "run", cache=small.parent / "cache"
     )
 
-    assert run.jobs == {"train": "success", "post": "success", "verdict-pass": "success"}, run.printed
+    assert run.jobs == {"train": "success", "comment": "success", "verdict-pass": "success"}, run.printed
     (comment,) = api.comments
     assert comment["issue"] == number
     assert comment["user"]["login"] == "github-actions[bot]"
@@ -51,7 +51,7 @@ def test_where_data_and_code_both_changed_the_comment_is_completed_by_what_each_
         clone, "train.yml", "pull_request", api.event(number), api, tmp_path / "run", cache=small.parent / "cache"
     )
 
-    done = ("train", "post", "verdict-pass", "attribute")
+    done = ("train", "comment", "verdict-pass", "attribute", "complete")
     assert run.jobs == dict.fromkeys(done, "success"), run.printed
     (comment,) = api.comments
     assert "new data alone" in comment["body"]
@@ -77,8 +77,8 @@ def test_a_maintainers_label_and_reason_let_a_pull_request_pass_that_a_gate_stop
     api.say(number, "override roc_auc.at_least: The example has few rows.", by="ann")
     again = act(clone, "train.yml", "pull_request", event, api, tmp_path / "again", cache=cache)
 
-    assert stopped.jobs == {"train": "failure", "post": "failure", "verdict-pass": "failure"}, stopped.printed
-    assert again.jobs == {"train": "success", "post": "success", "verdict-pass": "success"}, again.printed
+    assert stopped.jobs == {"train": "failure", "comment": "failure", "verdict-pass": "failure"}, stopped.printed
+    assert again.jobs == {"train": "success", "comment": "success", "verdict-pass": "success"}, again.printed
     (comment,) = [comment for comment in api.comments if comment["user"]["login"] != "ann"]
     assert "Overridden: `roc_auc.at_least`" in comment["body"]
     assert "The example has few rows." in comment["body"]
