@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fairlearn.metrics import MetricFrame, false_positive_rate, selection_rate, true_positive_rate
 
 from mergeline.compare import fairness, markdown
 from mergeline.compare.judge import Scored
@@ -54,6 +55,28 @@ def by_hand(scored: Scored, value: str, scores: Any, threshold: float) -> dict[s
         "false positive rate": sum(negative) / len(negative),
         "mean calibration error": sum(score for _, score, _ in rows) / len(rows) - len(positive) / len(rows),
     }
+
+
+def test_values_and_gaps_are_those_of_fairlearn() -> None:
+    scored = people(np.random.default_rng(7), lost=1.0)
+    frame = MetricFrame(
+        metrics={
+            "selection rate": selection_rate,
+            "true positive rate": true_positive_rate,
+            "false positive rate": false_positive_rate,
+        },
+        y_true=scored.labels,
+        y_pred=(scored.candidate >= 0.5).astype(np.int64),
+        sensitive_features=scored.rows["sex"].to_list(),
+    )
+    found = run(scored)
+
+    assert set(frame.by_group.index) == {"f", "m", "x"}
+    for value, measured in frame.by_group.iterrows():
+        ours = rows_of(found, str(value))
+        assert {name: ours[name].candidate for name in measured.index} == pytest.approx(measured.to_dict())
+    gaps, ours = frame.difference(method="between_groups"), rows_of(found, None)
+    assert {name: ours[name].candidate for name in gaps.index} == pytest.approx(gaps.to_dict())
 
 
 def test_measures_and_gaps_are_those_of_the_definitions() -> None:
