@@ -136,6 +136,7 @@ SITUATIONS: dict[str, Situation] = {
     ),
     "a new category": Situation(State(MUCH, rows(carrier=NEW_CARRIER)), State(LITTLE)),
     "a new class": Situation(classes(MUCH, THREE), classes(LITTLE, ("early", "late"))),
+    "a dropped class": Situation(classes(MUCH, TWO), classes(LITTLE, THREE), code=3),
     "a label that nobody was trained on": Situation(classes(MUCH, TWO), classes(LITTLE, TWO), code=3),
     "a changed row id": Situation(
         State(MUCH, rows().rename({"id": "flight"}), before().rename({"id": "flight"}), row_id="flight"),
