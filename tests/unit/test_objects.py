@@ -99,6 +99,32 @@ def test_handed_over_results_need_no_training_and_no_raw_data(project: Path, tmp
     assert objects.repro(elsewhere, allow_missing=True) == []
 
 
+def test_raw_rows_of_another_state_are_no_reason_to_train(project: Path, tmp_path: Path, elsewhere: Path) -> None:
+    objects.pack(project, tmp_path / "handover")
+    (elsewhere / "data").mkdir(exist_ok=True)
+    (elsewhere / "data/raw.csv").write_text("of the base\n")
+
+    objects.unpack(elsewhere, tmp_path / "handover")
+
+    assert objects.repro(elsewhere, allow_missing=True, dry=True) == []
+    assert not (elsewhere / "data/raw.csv").exists()
+
+
+def test_raw_rows_that_are_the_right_ones_stay_and_those_in_the_cache_come_back(
+    project: Path, tmp_path: Path, elsewhere: Path
+) -> None:
+    objects.pack(project, tmp_path / "handover")
+    (project / "data/raw.csv").chmod(0o644)
+    (project / "data/raw.csv").write_text("of the base\n")
+    (elsewhere / "data").mkdir(exist_ok=True)
+    shutil.copyfile(project / "rows.csv", elsewhere / "data/raw.csv")
+
+    for root in (project, elsewhere):
+        objects.unpack(root, tmp_path / "handover")
+
+    assert [(root / "data/raw.csv").read_text() for root in (project, elsewhere)] == ["a,b\n1,2\n"] * 2
+
+
 def test_results_handed_over_to_other_inputs_are_made_again(project: Path, tmp_path: Path, elsewhere: Path) -> None:
     objects.pack(project, tmp_path / "handover")
     (elsewhere / "rate.txt").write_text("2")

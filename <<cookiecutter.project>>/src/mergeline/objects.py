@@ -315,6 +315,7 @@ def unpack(root: Path, folder: Path) -> list[str]:
                 ) from None
         for out in wanted:
             _place(out, store, root / out.path)
+        _place_raw(root)
     except BaseException:
         if before is None:
             (root / LOCK).unlink()
@@ -322,6 +323,14 @@ def unpack(root: Path, folder: Path) -> list[str]:
             files.write(root / LOCK, before)
         raise
     return [out.path for out in wanted]
+
+
+def _place_raw(root: Path) -> None:
+    """Put the lock's raw rows in place from the cache, else remove those of another state, which DVC would call moved."""
+    for out in outputs(root):
+        at = root / out.path
+        if out.path.startswith(RAW) and at.is_file() and _md5(at) != out.name and place(root, [out.path]):
+            at.unlink()
 
 
 def stages(root: Path) -> dict[str, Any]:
