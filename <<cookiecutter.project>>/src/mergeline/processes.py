@@ -30,10 +30,11 @@ def locked(path: Path, what: str) -> Iterator[int]:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Conflict(f"{what} is under way in another process (it holds {path.name})") from None
+        while not _flock(descriptor, fcntl.LOCK_EX):
+            if not _flock(descriptor, fcntl.LOCK_SH):
+                raise Conflict(f"{what} is under way in another process (it holds {path.name})")
+            fcntl.flock(descriptor, fcntl.LOCK_UN)  # nobody holds it: another looked, see `held`, or asks as we do
+            time.sleep(0.001)
         yield descriptor
     finally:
         os.close(descriptor)
@@ -46,12 +47,9 @@ def held(path: Path) -> bool:
     except FileNotFoundError:
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return not _flock(descriptor, fcntl.LOCK_SH)
     finally:
         os.close(descriptor)
-    return False
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -114,6 +112,14 @@ def command_of(pid: int) -> str:
         return ""
     done = subprocess.run(["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return done.stdout.strip()
+
+
+def _flock(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _listening_inodes(port: int) -> Iterator[str]:
