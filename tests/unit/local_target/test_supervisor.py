@@ -120,6 +120,15 @@ def test_a_killed_worker_comes_back(folder: Path, port: int, tmp_path: Path) -> 
     assert local.read_state(folder)["restarts"] == 1
 
 
+def test_once_a_switch_is_answered_no_connection_meets_the_old_release(folder: Path, port: int, tmp_path: Path) -> None:
+    bundles = {A: bundle(tmp_path / "bundles", "1"), B: bundle(tmp_path / "bundles", "2")}
+    local.start(folder, "127.0.0.1", port, "fake_worker")
+
+    for release in (A, B) * 5:
+        switch(folder, release, bundles[release])
+        assert {ask(port)[0] for _ in range(5)} == {release}
+
+
 @pytest.mark.parametrize("mark", ["refuses", "hangs"])
 def test_a_release_that_does_not_come_up_leaves_the_old_one_running(
     folder: Path, port: int, tmp_path: Path, mark: str, monkeypatch: pytest.MonkeyPatch

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import msgspec
 
@@ -20,11 +20,12 @@ SOURCE = Path(mergeline.__file__).parents[1]
 
 @dataclass
 class Running:
-    """One worker; several share `listening`."""
+    """One worker; several share `listening`. `pipe` is what it says to whoever started it."""
 
     process: subprocess.Popen[bytes]
     listening: socket.socket
     log: Path
+    pipe: IO[bytes]
     port: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -59,6 +60,7 @@ class Running:
             self.process.kill()
         self.process.wait()
         self.listening.close()
+        self.pipe.close()
 
 
 def start(
@@ -87,9 +89,8 @@ def start(
             stderr=out,
         )
     os.close(writer)
-    running = Running(process, listening, log)
+    running = Running(process, listening, log, os.fdopen(reader, "rb", buffering=0))
     said = os.read(reader, 1) if select.select([reader], [], [], 20)[0] else b""
-    os.close(reader)
     if ready and said != b"1":
         running.stop()
         raise AssertionError(f"the worker did not become ready: {log.read_text()}")

@@ -1,5 +1,7 @@
 """The life of a worker: ready, draining, gone; and what it refuses to serve."""
 
+import contextlib
+import http.client
 import shutil
 import socket
 import time
@@ -33,6 +35,21 @@ def test_a_switch_under_load_fails_no_request(serve: Serve, folder: Path, tmp_pa
     assert load.releases["old"] == after > 50
     assert load.releases["new"] > 50
     assert new.process.poll() is None
+
+
+def test_once_a_drain_is_announced_no_new_connection_meets_the_old_one(serve: Serve, folder: Path) -> None:
+    old = serve(folder, release="old", grace=10)
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", old.port, timeout=10)) as connection:
+        connection.request("GET", "/version")
+        assert b'"release":"old"' in connection.getresponse().read()
+        new = serve(folder, release="new", beside=old)
+        old.terminate()
+
+        assert old.pipe.read() == b""  # it lasts until the old one closes it
+        answers = {msgspec.json.decode(new.ask("/version")[2])["release"] for _ in range(100)}
+
+        assert old.process.poll() is None
+    assert answers == {"new"}
 
 
 def test_a_request_that_is_on_its_way_when_the_drain_begins_is_answered(serve: Serve, folder: Path) -> None:

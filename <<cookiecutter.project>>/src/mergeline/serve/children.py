@@ -35,7 +35,7 @@ class Spec:
 
 @dataclass(eq=False)
 class Worker:
-    """A worker process; `pipe` is where it says that it is ready, None once that is read."""
+    """A worker process; `pipe` is where it says that it is ready, None once it closed it, as it does when it drains."""
 
     process: "subprocess.Popen[bytes]"
     spec: Spec
@@ -57,8 +57,15 @@ class Worker:
     def listen(self) -> None:
         """Read its pipe when there is something to read."""
         if self.pipe is not None and select.select([self.pipe], [], [], 0)[0]:
-            self.ready = bool(os.read(self.pipe, 1))
-            self.close()
+            if os.read(self.pipe, 1):
+                self.ready = True
+            else:
+                self.close()
+
+    @property
+    def hands_over(self) -> bool:
+        """Say whether it was asked to drain and may still accept a connection."""
+        return self.draining_since is not None and self.pipe is not None
 
     def drain(self) -> None:
         """Ask it, once, to finish what it answers and to end."""

@@ -36,7 +36,7 @@ def run(bundle: Path, *, host: str, port: int, expect: str | None) -> None:
 
     log_json()
     with listening:
-        worker.serve(app, listening, hand_over=False, ready=ready)
+        worker.serve(app, listening, ready=ready)
 
 
 def listen(host: str, port: int) -> socket.socket:

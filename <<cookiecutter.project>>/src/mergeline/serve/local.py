@@ -111,7 +111,7 @@ def switch(folder: Path, spec: dict[str, Any], bundles: Path) -> None:
     )
     with contextlib.suppress(ProcessLookupError):
         os.kill(int(read_state(folder)["pid"]), signal.SIGHUP)
-    answered = _until(lambda: read_state(folder).get("answered") == generation, ready_seconds() + 10)
+    answered = _until(lambda: read_state(folder).get("answered") == generation, ready_seconds() + DRAIN_SECONDS + 10)
     error = read_state(folder).get("error") if answered else f"the supervisor did not answer: {tail(folder)}"
     if error:
         raise DeploymentFailed(str(error))

@@ -3,6 +3,7 @@
 It owns the listening socket, so a connection that arrives while a worker is replaced waits in the socket's queue.
 A switch starts the new workers, waits until each says that it is ready, and only then lets the old ones drain;
 a new worker that does not become ready leaves the old ones as they are, and the switch fails with its reason.
+A switch is answered when no old one accepts any more: from then on a new connection meets the new release alone.
 
 It is told what to do through files in its folder, and a signal to look at them:
 
@@ -180,7 +181,7 @@ class Supervisor:
             "running": asdict(self.running) if self.running else None,
             "workers": [{"pid": w.process.pid, "state": w.state, "release": w.spec.release} for w in self.workers],
             "restarts": self.restarts,
-            "answered": self.answered,
+            "answered": None if any(w.hands_over for w in self.workers) else self.answered,
             "error": self.error,
         }
         with contextlib.suppress(OSError):  # a full disk is no reason to stop serving

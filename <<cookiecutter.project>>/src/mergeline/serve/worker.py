@@ -3,7 +3,8 @@
     python -m mergeline.serve.worker --fd N --bundle DIR --release ID [--expect BUNDLE_ID] --ready-fd M
 
 Writes the byte `1` to `--ready-fd` as soon as it accepts. On SIGTERM it stops accepting (the next worker holds
-the same socket), answers what still comes on open connections with `Connection: close`, and exits 0.
+the same socket) and closes `--ready-fd`, answers what still comes on open connections with `Connection: close`, and
+exits 0.
 A bundle that fails its verification: exit code 7 and one line on stderr.
 """
 
@@ -39,7 +40,9 @@ log = logging.getLogger("mergeline.serve")
 class Server(uvicorn.Server):
     """uvicorn, with a drain before its shutdown."""
 
-    def __init__(self, app: Application, *, hand_over: bool, grace: float, ready: Callable[[], None]) -> None:
+    def __init__(
+        self, app: Application, *, hand_over: Callable[[], None] | None, grace: float, ready: Callable[[], None]
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -71,6 +74,7 @@ class Server(uvicorn.Server):
         if self._hand_over:
             for server in self.servers:
                 server.close()
+            self._hand_over()
         loop = asyncio.get_running_loop()
         end = loop.time() + self._grace
         while loop.time() < end and not (self._hand_over and not self.server_state.connections):
@@ -115,15 +119,15 @@ def serve(
     app: Application,
     listening: socket.socket,
     *,
-    hand_over: bool,
+    hand_over: Callable[[], None] | None = None,
     grace: float = GRACE_SECONDS,
     ready: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve on a listening socket until SIGTERM or SIGINT.
 
     Args:
-        hand_over: another process accepts on the same socket, so stop accepting as soon as the drain begins;
-            else go on, with `Connection: close`, until load balancers have noticed.
+        hand_over: given when another process accepts on the same socket: stop accepting as soon as the drain begins,
+            and call it then; else go on, with `Connection: close`, until load balancers have noticed.
         grace: seconds of draining.
         ready: called once, when connections are accepted.
     """
@@ -137,7 +141,7 @@ def main() -> None:
     parser.add_argument("--bundle", type=Path, required=True, help="the folder to serve")
     parser.add_argument("--release", help="the release id that answers carry")
     parser.add_argument("--expect", help="the bundle id that the folder must have")
-    parser.add_argument("--ready-fd", type=int, help="gets the byte 1 when this worker accepts")
+    parser.add_argument("--ready-fd", type=int, help="gets the byte 1 when it accepts, is closed when no more")
     parser.add_argument("--grace", type=float, default=GRACE_SECONDS, help="seconds of draining")
     given = parser.parse_args()
     try:
@@ -151,9 +155,12 @@ def main() -> None:
         log.info("ready", extra={"fields": {"release": given.release, "pid": os.getpid()}})
         if given.ready_fd is not None:
             os.write(given.ready_fd, b"1")
+
+    def hand_over() -> None:
+        if given.ready_fd is not None:
             os.close(given.ready_fd)
 
-    serve(app, socket.socket(fileno=given.fd), hand_over=True, grace=given.grace, ready=ready)
+    serve(app, socket.socket(fileno=given.fd), hand_over=hand_over, grace=given.grace, ready=ready)
 
 
 if __name__ == "__main__":
