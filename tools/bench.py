@@ -138,13 +138,13 @@ def loop() -> list[Figure]:
     run(["dvc", "repro"], project, env)
     restored = median(lambda: run(["python", "-c", RESTORE], project, env))
     floor = median(lambda: run(["dvc", "--version"], project, env))
-    nothing = median(lambda: run(["dvc", "repro"], project, env))
+    nothing = median(lambda: run(["dvc", "repro", "--all-pipelines"], project, env))  # as `make train` does
     return [
         Figure("make demo", whole, "s", 240, 120),
         *(Figure(f"  part ({part})", seconds, "s") for part, seconds in times.items()),
         Figure("restored base, worktree and checks included", restored, "s", 3, 2),
         Figure("  training it instead, all stages", forced, "s"),
-        Figure("dvc repro with nothing to do, against dvc --version", nothing / floor, "x", 6, 4.5),
+        Figure("dvc repro of all pipelines with nothing to do, against dvc --version", nothing / floor, "x", 6, 4.5),
     ]
 
 
