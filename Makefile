@@ -1,6 +1,6 @@
 # The verbs of the template; `make` lists them. Everything they need goes to .venv and .cache, from the hashed locks.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down lock check test bench bench-verdict bench-compare
+.PHONY: help demo demo-down lock check test drill-deploy bench bench-verdict bench-compare
 
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.cache/bin:$(PATH)
 export VIRTUAL_ENV := $(CURDIR)/.venv
@@ -30,6 +30,9 @@ check: .venv/.ready-dev ## Lint, types and the fast tests
 test: .venv/.ready-dev ## Lint, types and all tests
 	pre-commit run --all-files
 	pytest --durations 15
+
+drill-deploy: .venv/.ready-dev ## Break deployments on purpose, under steady requests: none lost, none wrong
+	pytest tests/drills --quiet
 
 bench: .venv/.ready-dev ## Measure what the README claims
 	python -m tools.bench

@@ -1,0 +1,80 @@
+"""A drill: an environment that serves a release under steady traffic, and something that goes wrong."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from mergeline.release import deploy, ledger, promotion, status, terraform
+from mergeline.release.manifest import Release
+from tests.drills.traffic import Traffic
+from tests.unit.local_target.conftest import place, port, release
+from tests.unit.project import Project
+
+__all__ = ["place", "port"]
+
+KEPT = pytest.StashKey[list[Traffic]]()
+
+
+@dataclass
+class Drill:
+    """The environment staging of a project, with the release that ran when the drill began."""
+
+    project: Project
+    first: Release
+    traffic: Traffic
+
+    @property
+    def root(self) -> Path:
+        return self.project.root
+
+    @property
+    def folder(self) -> Path:
+        """Where the state of staging lies."""
+        return terraform.folder(self.root, "staging")
+
+    def pin(self, seed: int) -> Release:
+        """Make a release and pin it; from now on it may answer."""
+        made = release(self.project, seed)
+        self.traffic.right |= {made.id}
+        return made
+
+    def deploy(self) -> None:
+        deploy.run(self.root, "staging")
+
+    def back(self) -> None:
+        """Move the pin back, as a commit."""
+        promotion.rollback(self.root, "staging", to=None, reason="a drill", pull_request=False)
+
+    def serves(self, expected: Release) -> None:
+        """From now on `expected` alone answers, and the ledger's last deployment agrees."""
+        self.traffic.right = frozenset({expected.id})
+        assert status.look(self.root, "staging").running == expected.id
+
+    def told(self) -> list[tuple[str, str | None]]:
+        """Give what the ledger says of staging, oldest first: what was done, and how its deployment went."""
+        moves = [m for m in ledger.run(self.root, "staging").moves if m.action != "created"]
+        return [(m.action, m.last.state if m.last else None) for m in reversed(moves)]
+
+
+@pytest.fixture
+def drill(place: Project, port: int, request: pytest.FixtureRequest) -> Iterator[Drill]:
+    """Serve a first release under traffic; nothing may be lost or wrong when the drill is over."""
+    first = release(place, 1)
+    deploy.run(place.root, "staging")
+    with Traffic(port, [first.id]) as traffic:
+        yield Drill(place, first, traffic)
+    request.config.stash.setdefault(KEPT, []).append(traffic)
+    assert traffic.answered > 20
+    assert traffic.lost == []
+    assert traffic.wrong == []
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Count the drills."""
+    if found := config.stash.get(KEPT, []):
+        lost, wrong = sum(len(t.lost) for t in found), sum(len(t.wrong) for t in found)
+        terminalreporter.write_line(
+            f"{len(found)} drills, {lost} lost, {wrong} wrong (of {sum(t.answered for t in found):,} requests)"
+        )

@@ -1,0 +1,72 @@
+"""Steady requests during a drill: which were lost, and which were answered by a release that should not answer."""
+
+import http.client
+import json
+import threading
+import time
+from collections.abc import Iterable
+from typing import Self
+
+from tests.unit.bundles import ROWS
+
+BODY = json.dumps({"rows": ROWS})
+PAUSE = 0.005
+
+
+class Traffic:
+    """Three clients that ask without end, two of them on a connection that they keep.
+
+    A request whose connection breaks is asked once more, as every load balancer does for one that a killed server
+    held; it is lost when that fails too, or when the answer is not 200. `wrong` are answers of a release that is not
+    in `right` now; a request counts by what was right when it was sent or answered.
+    """
+
+    def __init__(self, port: int, right: Iterable[str]) -> None:
+        self.port = port
+        self.right = frozenset(right)
+        self.answered = 0
+        self.lost: list[str] = []
+        self.wrong: list[str] = []
+        self._over = threading.Event()
+        self._clients = [threading.Thread(target=self._ask, args=(kept,)) for kept in (True, True, False)]
+
+    def __enter__(self) -> Self:
+        for client in self._clients:
+            client.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        for client in self._clients:
+            client.join()
+
+    def _ask(self, kept: bool) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=15)
+        while not self._over.is_set():
+            before = self.right
+            try:
+                release = self._once(connection)
+            except (OSError, http.client.HTTPException) as broken:
+                connection.close()
+                try:
+                    release = self._once(connection)
+                except (OSError, http.client.HTTPException) as error:
+                    self.lost.append(f"{broken!r}, then {error!r}")
+                    connection.close()
+                    continue
+            self.answered += 1
+            if release not in before | self.right:
+                self.wrong.append(release)
+            if not kept:
+                connection.close()
+            time.sleep(PAUSE)
+        connection.close()
+
+    @staticmethod
+    def _once(connection: http.client.HTTPConnection) -> str:
+        connection.request("POST", "/predict", BODY, {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        content = answer.read()
+        if answer.status != 200:
+            raise http.client.HTTPException(f"{answer.status}: {content[:200]!r}")
+        return str(json.loads(content)["release"])
