@@ -13,7 +13,7 @@ from mergeline.release import manifest, terraform
 from mergeline.release.manifest import Pin, Release
 from mergeline.serve import local
 from tests.local_forge.api import Token
-from tests.workflows.hosted import APP, PRODUCTION, STAGING, Hosted, git
+from tests.workflows.hosted import APP, PRODUCTION, STAGING, Hosted, git, propose
 from tools.caller import Caller
 
 pytestmark = pytest.mark.slow
@@ -21,7 +21,12 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def lasting(project: Hosted) -> Iterator[Hosted]:
-    """The project, on a machine that stays; nothing is left running."""
+    """The project, on a machine that stays and with seconds in which a release is watched; nothing is left running."""
+    project.fetch()
+    gates = project.clone / "gates.yaml"
+    gates.write_text(gates.read_text().replace("watch_minutes: 10", "watch_minutes: 0.05"))
+    git(project.clone, "commit", "--quiet", "--all", "--message", "Watch for seconds")
+    git(project.clone, "push", "--quiet", str(project.api.origin), "HEAD:refs/heads/main")
     yield project
     for name in ("staging", "production"):
         local.stop(terraform.folder(project.clone, name) / "run")
@@ -88,6 +93,8 @@ def test_a_release_that_fails_is_taken_back_and_its_rollback_is_a_pull_request(l
 
     assert failed.jobs["deploy"] == "failure"
     assert "runs again" in failed.printed
+    (issue,) = api.issues.values()
+    assert f"Release {bad.id[:12]} failed in staging" == issue["title"]
     assert lasting.deployments()[-1] == ("deploy (staging)", "failure", api.commit("main"))
     (rollback,) = [p for p in api.pulls.values() if p["head"] == "pin/staging"]
     assert (rollback["user"], rollback["state"]) == ("github-actions[bot]", "open")
@@ -99,8 +106,31 @@ def test_a_release_that_fails_is_taken_back_and_its_rollback_is_a_pull_request(l
     back = lasting.merge(rollback["number"], "deploy.yml", lasting=True)
 
     assert back.code == 0, back.printed
+    assert "watched for 0.05 min" in back.printed
+    assert issue["state"] == "closed"
     assert lasting.deployments()[-1][1] == "success"
     assert Caller(int(str(port))).version() == good
+
+
+def test_a_pull_request_that_changes_the_infrastructure_shows_the_plan_of_each_environment(project: Hosted) -> None:
+    api, values = project.api, PRODUCTION.replace("pin.json", "terraform.tfvars")
+    number = propose(api, project.clone, "grow", {values: ("port = ", "replicas = { min = 2, max = 4 }\nport = ")})
+
+    planned = project.run("deploy.yml", "pull_request", api.event(number))
+
+    assert planned.jobs == {"plan": "success", "comment": "success"}, planned.printed
+    (comment,) = api.comments
+    assert "### Plan for production" in comment["body"]
+    assert "It will ask for 2 to 4 servers, 2 to 4 cores and 1,024 to 2,048 MB in all." in comment["body"]
+
+
+def test_a_pull_request_that_changes_no_environment_shows_no_plan(project: Hosted) -> None:
+    number = propose(project.api, project.clone, "note", {"infra/notes.md": ("", "Who to call.\n")})
+
+    planned = project.run("deploy.yml", "pull_request", project.api.event(number))
+
+    assert planned.jobs == {"plan": "success"}, planned.printed
+    assert project.api.comments == []
 
 
 def test_the_schedule_looks_at_what_runs(project: Hosted) -> None:
@@ -111,4 +141,5 @@ def test_the_schedule_looks_at_what_runs(project: Hosted) -> None:
     assert looked.code == 0, looked.printed
     assert looked.jobs == {"status": "success"}
     assert "staging" in looked.printed
+    assert "Nothing differs." in looked.printed
     assert project.api.writes() == []

@@ -174,10 +174,9 @@ def track(
     if not aliases:
         out.print(room.run(root, register=register), markup=False, highlight=False)
         return
-    from .release import manifest, pins
+    from .release import pins
 
-    pinned = {name: manifest.read_pin(root / pins.path(name)).release for name in pins.environments(root)}
-    out.print(room.aliases(root, pinned), markup=False, highlight=False)
+    out.print(room.aliases(root, pins.pinned(root)), markup=False, highlight=False)
 
 
 @release_app.command("build")
@@ -267,11 +266,40 @@ def rollback(
 
 
 @app.command(rich_help_panel=RELEASE)
-def status(json: Json = False) -> None:
-    """Show what is pinned and what really runs, per environment."""
+def status(
+    issue: Annotated[
+        bool, typer.Option("--issue", help="Keep one issue that says what differs from git, MLflow's aliases too.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Show what is pinned and what really runs, per environment, and where Terraform would change something."""
     from .release import status as room
 
-    _say(room.run(_root()), json)
+    root = _root()
+    found = room.run(root)
+    _say(found, json)
+    if issue:
+        from . import track
+        from .release import pins, reconcile
+
+        out.print(reconcile.report(root, reconcile.differences(found, track.differing(root, pins.pinned(root)))))
+
+
+@app.command(rich_help_panel=RELEASE)
+def reconcile(
+    environment: Annotated[str | None, typer.Argument(help="One environment; else all, and MLflow's aliases.")] = None,
+) -> None:
+    """Bring what runs back to what git says: dead processes, changes by hand, a lost state, a pin not yet deployed."""
+    from .release import reconcile as room
+
+    root = _root()
+    for line in room.run(root, environment):
+        out.print(line)
+    if environment is None:
+        from . import track
+        from .release import pins
+
+        out.print(track.aliases(root, pins.pinned(root)), markup=False, highlight=False)
 
 
 @app.command(rich_help_panel=RELEASE)
@@ -314,20 +342,37 @@ def history(
 
 @app.command(rich_help_panel=RELEASE)
 def plan(
-    environment: Annotated[str, typer.Argument(help="dev, staging or production.")],
-    comment: Annotated[bool, typer.Option(help="Post it on the pull request of this workflow run.")] = False,
+    environment: Annotated[str | None, typer.Argument(help="dev, staging or production.")] = None,
+    since: Annotated[str | None, typer.Option(help="All environments that changed since this commit.")] = None,
+    to: Annotated[Path, typer.Option(help="With --since: keep the plans in this folder.")] = Path("plans"),
+    comment: Annotated[
+        Path | None, typer.Option(help="Post the plans of this folder on the pull request of this workflow run.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Show what a deployment of the pinned release would change (terraform plan)."""
     from .release import plan as room
 
-    _say(room.run(_root(), environment, comment=comment), json)
+    root = _root()
+    if comment is not None:
+        for url in room.post(root, comment):
+            out.print(url)
+    elif since is not None:
+        for made in room.keep(root, since, to):
+            _say(made, json)
+    elif environment is None:
+        raise Usage("model plan needs an environment", "Name one: dev, staging or production.")
+    else:
+        _say(room.run(root, environment), json)
 
 
 @app.command(rich_help_panel=RELEASE)
 def deploy(
     environment: Annotated[str, typer.Argument(help="dev, staging or production.")],
     rehearse: Annotated[bool, typer.Option(help="Destroy it after the smoke test: for machines that vanish.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Go on testing for the promotion.watch_minutes of gates.yaml.")
+    ] = False,
     due: Annotated[
         bool, typer.Option("--due", help="Only where that was not done since its pin, its folder or a module changed.")
     ] = False,
@@ -343,7 +388,8 @@ def deploy(
     if destroy:
         out.print(room.destroy(_root(), environment))
     else:
-        _say((room.due if due else room.run)(_root(), environment, rehearse=rehearse, digest=digest), json)
+        done = (room.due if due else room.run)(_root(), environment, rehearse=rehearse, watch=watch, digest=digest)
+        _say(done, json)
 
 
 @app.command(rich_help_panel=RUN)

@@ -156,9 +156,10 @@ class Override(_Strict, frozen=True, kw_only=True):
 
 
 class Promotion(_Strict, frozen=True, kw_only=True):
-    """The order in which environments get a release."""
+    """The order in which environments get a release, and for how long a new one is watched after its smoke test."""
 
     order: tuple[str, ...] = ("staging", "production")
+    watch_minutes: Annotated[float, Meta(ge=0, le=30)] = 10
 
 
 class Gates(_Strict, frozen=True, kw_only=True):

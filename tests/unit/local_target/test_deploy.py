@@ -257,24 +257,31 @@ def test_refuses_a_pin_that_no_commit_holds(place: Project) -> None:
         deploy.run(place.root, "staging")
 
 
-def test_a_failed_deployment_proposes_the_rollback_where_there_is_a_forge(
+def test_a_failed_deployment_proposes_the_rollback_and_opens_an_issue_until_one_succeeds(
     place: Project, port: int, api: GitHubAPI
 ) -> None:
     good = release(place, 1)
     place.git("push", "--quiet", "origin", "main")
     deploy.run(place.root, "staging")
-    break_answers(place)
+    bad = break_answers(place)
     place.git("push", "--quiet", "origin", "main")
 
-    with pytest.raises(DeploymentFailed, match="pull request #"):
+    with pytest.raises(DeploymentFailed, match=r"pull request #\d+.*issue #\d+"):
         deploy.run(place.root, "staging")
 
     assert version(port) == good.id
+    (issue,) = api.issues.values()
+    assert issue["title"] == f"Release {bad.id[:12]} failed in staging"
+    assert f"rolled back, {good.id[:12]} runs again" in issue["body"]
     assert [pull["head"] for pull in api.pulls.values()] == ["pin/staging"]
     assert [(s["context"], s["state"]) for s in api.statuses] == [
         ("deploy (staging)", "failure"),
         ("deploy (staging)", "success"),
     ]
+    promotion.rollback(place.root, "staging", to=None, reason="it failed", pull_request=False)
+    place.git("push", "--quiet", "origin", "main")
+    deploy.run(place.root, "staging")
+    assert issue["state"] == "closed"
 
 
 def test_status_says_when_the_pin_moved_and_nothing_was_deployed_since(place: Project) -> None:

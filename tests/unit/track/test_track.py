@@ -282,9 +282,15 @@ def test_aliases_follow_the_pins_and_move_back_with_them(root: Path) -> None:
     track.aliases(root, {"staging": release_of(root), "production": first})
     assert aliases(root) == {"staging": "2", "production": "1"}
 
+    pinned = {"staging": None, "production": first}
     client(root).set_registered_model_alias("flight-delays", "production", "2")
-    said = track.aliases(root, {"staging": None, "production": first})
+    assert track.differing(root, pinned) == [
+        "the alias staging of flight-delays is set, and nothing is pinned",
+        "the alias production of flight-delays names version 2, not the release that is pinned",
+    ]
+    said = track.aliases(root, pinned)
     assert aliases(root) == {"production": "1"}
+    assert track.differing(root, pinned) == []
     assert said.splitlines()[0] == "staging: nothing is pinned"
 
 

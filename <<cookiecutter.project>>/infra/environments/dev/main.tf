@@ -19,6 +19,27 @@ variable "replicas" {
   default     = { min = 1, max = 1 }
 }
 
+variable "cpu" {
+  description = "Processors of one server."
+  type        = number
+  nullable    = false
+  default     = 1
+}
+
+variable "memory_mb" {
+  description = "Memory of one server in MB (10^6 bytes)."
+  type        = number
+  nullable    = false
+  default     = 512
+}
+
+variable "strategy" {
+  description = "How a new release replaces the old one: rolling or blue_green."
+  type        = string
+  nullable    = false
+  default     = "blue_green"
+}
+
 variable "env" {
   description = "Environment variables of the server; nothing secret."
   type        = map(string)
@@ -31,6 +52,13 @@ variable "secrets" {
   type        = map(string)
   nullable    = false
   default     = {}
+}
+
+variable "token_hashes" {
+  description = "The sha256 (hex) of each bearer token that the server accepts."
+  type        = set(string)
+  nullable    = false
+  default     = []
 }
 
 variable "pin_file" {
@@ -57,4 +85,9 @@ output "release_id" {
 output "revision" {
   description = "Changes with every rollout."
   value       = module.service.revision
+}
+
+output "size" {
+  description = "What it asks for: servers at least and at most, processors and MB of memory of each."
+  value       = { replicas = var.replicas, cpu = var.cpu, memory_mb = var.memory_mb }
 }

@@ -10,11 +10,15 @@ terraform {
 module "service" {
   source = "../../modules/service/local"
 
-  name        = var.name
-  environment = local.environment
-  pin         = local.pin
-  port        = var.port
-  replicas    = var.replicas
-  env         = var.env
-  secrets     = var.secrets
+  name         = var.name
+  environment  = local.environment
+  pin          = local.pin
+  port         = var.port
+  replicas     = var.replicas
+  cpu          = var.cpu
+  memory_mb    = var.memory_mb
+  strategy     = var.strategy
+  env          = var.env
+  secrets      = var.secrets
+  token_hashes = var.token_hashes
 }

@@ -123,6 +123,9 @@ class Forge(Protocol):
     def open_issue(self, title: str, body: str, marker: str) -> int:
         """Open an issue, or update the open one of this actor that holds the hidden `marker`; give its number."""
 
+    def close_issue(self, marker: str, words: str) -> int | None:
+        """Close the open issue of this actor that holds the hidden `marker`, with a last comment; None where none is."""
+
     def release_assets(self, tag: str, files: Sequence[Path], commit: str | None = None) -> str:
         """Make the release `tag` (at `commit`) where it is not there, attach the files that it lacks; give its URL."""
 

@@ -198,6 +198,16 @@ class GitHub:
             mine.edit(title=title, body=_marked(body, marker))
             return int(mine.number)
 
+    def close_issue(self, marker: str, words: str) -> int | None:
+        """Close the open issue of this actor that holds the hidden `marker`, with a last comment; None where none is."""
+        with told("close an issue"):
+            mine: Issue | None = self._own(self._repo.get_issues(state="open"), marker)
+            if mine is None:
+                return None
+            mine.create_comment(words)
+            mine.edit(state="closed")
+            return int(mine.number)
+
     def release_assets(self, tag: str, files: Sequence[Path], commit: str | None = None) -> str:
         """Make the release `tag` (at `commit`) where it is not there, attach the files that it lacks; give its URL."""
         with told(f"publish the release {tag}"):

@@ -6,11 +6,12 @@ from typing import Any
 
 import msgspec
 
-from .. import forge, processes, store
+from .. import config, processes, store
 from ..errors import MergelineError
 from ..forge import event
-from . import ledger, manifest, pins, plan, promotion, records, smoke, terraform
-from .manifest import Pin, Release
+from . import pins, plan, records, setback, smoke, terraform
+from . import watch as watching
+from .manifest import Release
 from .records import Deployment
 from .terraform import Action
 
@@ -20,12 +21,15 @@ REHEARSED = "rehearsed, nothing left running"
 
 
 class Deployed(msgspec.Struct, frozen=True, kw_only=True):
-    """What was deployed; `rows` is how many answers were compared, `planned` says with which plan."""
+    """What was deployed; `rows` is how many answers were compared, `watched` for how many minutes they were again,
+    `planned` says with which plan.
+    """
 
     environment: str
     release: str | None
     url: str | None
     rows: int
+    watched: float
     actions: list[Action]
     rehearsed: bool
     planned: str
@@ -36,6 +40,7 @@ class Deployed(msgspec.Struct, frozen=True, kw_only=True):
         words = f"{self.environment}: release {str(self.release)[:12]}"
         applied = f"kept as {self.record}; {self.planned}."
         tested = f"{self.rows} answers as tested" if self.rows else "answers (the bundle has no rows to test it with)"
+        tested += f", watched for {self.watched:g} min" if self.watched else ""
         if self.release is None:
             return f"{self.environment}: no release is pinned, so nothing serves; infrastructure is in place; {applied}"
         if self.rehearsed:
@@ -55,7 +60,9 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.environment}: {self.commit[:12]} was deployed before ({self.description}): nothing to do."
 
 
-def due(root: Path, environment: str, *, rehearse: bool = False, digest: str | None = None) -> Deployed | Standing:
+def due(
+    root: Path, environment: str, *, rehearse: bool = False, watch: bool = False, digest: str | None = None
+) -> Deployed | Standing:
     """Deploy as `run` does, unless that was done since the environment's folder, its pin included, or a module changed.
 
     It asks the record of the commit that changed them last, so a deployment that never happened is made up for by the
@@ -72,18 +79,21 @@ def due(root: Path, environment: str, *, rehearse: bool = False, digest: str | N
         or record.state != "success"
         or (REHEARSED in record.description and not _vanishes(root, environment, rehearse))
     ):
-        return run(root, environment, rehearse=rehearse, digest=digest)
+        return run(root, environment, rehearse=rehearse, watch=watch, digest=digest)
     event.tell(deployed="false")
     return Standing(environment=environment, commit=commit, description=record.description)
 
 
-def run(root: Path, environment: str, *, rehearse: bool = False, digest: str | None = None) -> Deployed:
+def run(
+    root: Path, environment: str, *, rehearse: bool = False, watch: bool = False, digest: str | None = None
+) -> Deployed:
     """Apply the committed pin and test it over HTTP. Step output: `deployed`.
 
     Args:
         root: the project's folder.
         environment: which.
         rehearse: destroy it afterwards, also when it failed; so is always a local environment on a hosted runner.
+        watch: repeat the test for as long as `promotion.watch_minutes` of gates.yaml says; not of a rehearsal.
         digest: of a plan to apply although the pull request shows another, see `plan.check`.
 
     Raises:
@@ -94,31 +104,36 @@ def run(root: Path, environment: str, *, rehearse: bool = False, digest: str | N
     """
     release = pins.committed(root, environment).release
     rehearse = _vanishes(root, environment, rehearse)
+    watched = config.gates(root).promotion.watch_minutes if watch and release and not rehearse else 0.0
     folder = store.fetch(release.model.bundle_id, root, release.id) if release else None
     with processes.locked(terraform.folder(root, environment) / "deploying", f"a deployment of {environment}"):
         terraform.init(root, environment)
-        before = terraform.outputs(root, environment)
+        before = terraform.outputs(root, environment) or terraform.lost(root, environment)
         planned = plan.check(root, environment, digest)
         try:
             actions = terraform.apply(root, environment, replace=terraform.dead(root, environment))
             url = terraform.outputs(root, environment).get("url")
             rows = smoke.check(str(url), folder, release) if release and folder else 0
+            if release and folder and watched:
+                watching.run(str(url), folder, release, watched)
         except MergelineError as error:
-            words = _go_back(root, environment, before, rehearse)
+            words = setback.put_back(root, environment, before, rehearse)
             _record(root, environment, release, "failure", f"{error.args[0]}; {words}")
             if release is not None:
-                words += _propose_rollback(root, environment, error.args[0])
+                words += setback.tell(root, environment, release, error.args[0], words)
             raise type(error)(f"{environment}: {error.args[0]}; {words}", error.remedy) from error
         if rehearse:
             terraform.destroy(root, environment)
         words = f"runs, {rows} answers as tested" if release else "no release is pinned"
         record = _record(root, environment, release, "success", REHEARSED if rehearse else words)
+        setback.settled(root, environment, f"{pins.commit_of(root, environment)[:12]}: {words}.")
     event.tell(deployed="true")
     return Deployed(
         environment=environment,
         release=release.id if release else None,
         url=None if rehearse else url,
         rows=rows,
+        watched=watched,
         actions=actions,
         rehearsed=rehearse,
         planned=planned,
@@ -139,41 +154,6 @@ def destroy(root: Path, environment: str) -> str:
         terraform.init(root, environment)
         terraform.destroy(root, environment)
     return f"{environment}: nothing is left running; `model deploy {environment}` brings it back."
-
-
-def _go_back(root: Path, environment: str, before: dict[str, Any], rehearse: bool) -> str:
-    """Put back what ran before a failed deployment; say what runs now."""
-    try:
-        if rehearse or not before:
-            terraform.destroy(root, environment)
-            return "nothing is left running"
-        earlier = before.get("release_id")
-        previous = ledger.releases(root).get(earlier) if earlier else None
-        if earlier and previous is None:
-            return f"release {earlier[:12]}, which ran before, is in no pin of this history: nothing was put back"
-        at = terraform.folder(root, environment) / "previous.json"
-        manifest.write(at, Pin(release=previous))
-        try:
-            terraform.apply(root, environment, pin=at)
-            if previous is None:
-                return "nothing serves, as before"
-            url = terraform.outputs(root, environment)["url"]
-            smoke.check(url, store.fetch(previous.model.bundle_id, root, previous.id), previous)
-        finally:
-            at.unlink(missing_ok=True)
-    except MergelineError as error:
-        return f"and going back failed: {error.args[0]}"
-    return f"rolled back, {previous.id[:12]} runs again"
-
-
-def _propose_rollback(root: Path, environment: str, reason: str) -> str:
-    """Where a forge is connected, open the pull request that makes the pin say what runs; say so."""
-    if forge.connect(root) is None:
-        return ""
-    try:
-        return f"; {promotion.rollback(root, environment, to=None, reason=reason, pull_request=True)}".rstrip(".")
-    except MergelineError as error:
-        return f"; no rollback was proposed: {error.args[0]}"
 
 
 def _vanishes(root: Path, environment: str, rehearse: bool) -> bool:

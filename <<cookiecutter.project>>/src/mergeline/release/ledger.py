@@ -171,6 +171,16 @@ def last_deployment(root: Path, environment: str, release: str) -> Deployment | 
     return None
 
 
+def approvals(root: Path, environment: str) -> list[str]:
+    """Give who approved the pull request that moved the pin last; none where no forge is connected.
+
+    Raises:
+        ForgeTrouble: the forge does not answer.
+    """
+    connected = forge.connect(root)
+    return _approvals(root, connected, pins.commit_of(root, environment)) if connected else []
+
+
 def verdict_words(release: Release) -> str | None:
     """Say a reviewed verdict in one line, e.g. "better roc_auc +0.0321 [0.0110, 0.0530]"."""
     verdict = release.verdict
@@ -199,12 +209,16 @@ def _verdict(release: Release, replaced: Release | None) -> str | None:
 
 def _asked(root: Path, connected: forge.Forge, move: Move) -> Move:
     of_forge = records.of_forge(connected, move.commit, move.environment, move.release)
-    request = connected.pull_request_of(_merge_of(root, move.commit))
     return msgspec.structs.replace(
         move,
         deployments=[*move.deployments, of_forge] if of_forge else move.deployments,
-        approved_by=connected.approvals(request.number) if request else [],
+        approved_by=_approvals(root, connected, move.commit),
     )
+
+
+def _approvals(root: Path, connected: forge.Forge, commit: str) -> list[str]:
+    request = connected.pull_request_of(_merge_of(root, commit))
+    return connected.approvals(request.number) if request else []
 
 
 def _merge_of(root: Path, commit: str) -> str:

@@ -56,6 +56,11 @@ def committed(root: Path, environment: str) -> Pin:
     return here
 
 
+def pinned(root: Path) -> dict[str, Release | None]:
+    """Give the verified release that the working copy pins in each environment. Raises Integrity."""
+    return {name: manifest.read_pin(root / path(name)).release for name in environments(root)}
+
+
 def commit_of(root: Path, environment: str) -> str:
     """Give the commit that last moved the pin."""
     return repo.git(root, "log", "-1", "--format=%H", "--", path(environment))

@@ -1,76 +1,69 @@
 """What a deployment would change: shown on the pull request that moves the pin, and planned again before it is applied."""
 
-import hashlib
 import re
 from pathlib import Path
-from typing import Any
 
 import msgspec
-from rich.markdown import Markdown
 
 from .. import forge, repo
-from ..errors import Conflict, Usage
+from ..errors import Conflict, Integrity, Usage
 from ..forge import event
-from . import ledger, pins, records, terraform
-from .terraform import Action
+from . import ledger, pins, planned, records, terraform
+from .planned import Plan
 
 MODULES = "infra/modules"
+MOST_BYTES = 200_000
 SHOWN = re.compile(r"^Digest `([0-9a-f]{16})`$", re.MULTILINE)
 
 
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What a deployment would change; equal changes have equal digests."""
-
-    environment: str
-    running: str | None
-    pinned: str | None
-    verdict: str | None
-    actions: list[Action]
-    digest: str
-    comment: str | None = None
-
-    def markdown(self) -> str:
-        """Give it for a comment and for the terminal."""
-        lines = [f"### Plan for {self.environment}", ""]
-        if self.running == self.pinned:
-            lines.append(f"The release stays {_short(self.pinned)}.")
-        else:
-            lines.append(f"Release {_short(self.running)} → {_short(self.pinned)}")
-            if self.verdict:
-                lines[-1] += f" ({self.verdict})"
-        lines += ["", *(f"- {a.action} `{a.address}`" for a in self.actions)]
-        lines += [] if self.actions else ["Nothing changes."]
-        return "\n".join([*lines, "", f"Digest `{self.digest[:16]}`"])
-
-    def table(self) -> Any:
-        """Draw it."""
-        return Markdown(self.markdown())
-
-
-def run(root: Path, environment: str, *, comment: bool = False) -> Plan:
+def run(root: Path, environment: str) -> Plan:
     """Show what `deploy.run` would change.
 
     Raises:
         Integrity, RepositoryTrouble: the pin, see `pins.committed`.
-        Usage: a comment is wanted but this run is of no pull request, or there is no forge.
         DeploymentFailed: Terraform's own error.
     """
     pins.committed(root, environment)
     terraform.init(root, environment)
-    found = _make(root, environment)
-    if not comment:
-        return found
+    return _make(root, environment)
+
+
+def keep(root: Path, since: str, to: Path) -> list[Plan]:
+    """Write the plan of each environment that changed since a commit into a folder. Step output: `planned`.
+
+    Args:
+        root: the project's folder.
+        since: a commit.
+        to: gets a file for each, made where it is not there.
+    """
+    to.mkdir(parents=True, exist_ok=True)
+    made = [run(root, name) for name in pins.environments(root) if _changed(root, name, since)]
+    for one in made:
+        (to / f"{one.environment}.json").write_bytes(msgspec.json.encode(one))
+    event.tell(planned=str(bool(made)).lower())
+    return made
+
+
+def post(root: Path, folder: Path) -> list[str]:
+    """Post or update the comment of each plan that `keep` wrote, on the pull request of this run; give their URLs.
+
+    The files come from a run of the pull request's Terraform: what they hold is checked, and drawn here.
+
+    Raises:
+        Usage: this run is of no pull request, or there is no forge.
+        Integrity: a file holds no plan of an environment of this repository.
+        ForgeTrouble: the forge does not answer.
+    """
     connected, run_of = forge.connect(root), event.pull_request()
     if connected is None or run_of is None:
-        raise Usage("there is no pull request to comment on", "Leave --comment out, or run it in deploy.yml.")
-    url = connected.comment(run_of.number, _marker(environment), found.markdown())
-    return msgspec.structs.replace(found, comment=url)
+        raise Usage("there is no pull request to comment on", "`model plan ENV` shows a plan here.")
+    plans = [_read(path, pins.environments(root)) for path in sorted(folder.glob("*.json"))]
+    return [connected.comment(run_of.number, _marker(plan.environment), plan.markdown()) for plan in plans]
 
 
 def asked_by(root: Path, environment: str) -> str:
     """Give the commit of this branch, often a merge, that last changed what an environment is made of."""
-    parts = (f"{pins.FOLDER}/{environment}", MODULES)
-    return repo.git(root, "log", "-1", "--first-parent", "--format=%H", "--", *parts)
+    return repo.git(root, "log", "-1", "--first-parent", "--format=%H", "--", *_parts(environment))
 
 
 def check(root: Path, environment: str, accepted: str | None) -> str:
@@ -118,22 +111,40 @@ def check(root: Path, environment: str, accepted: str | None) -> str:
 
 def _make(root: Path, environment: str) -> Plan:
     release = pins.committed(root, environment).release
-    running = terraform.outputs(root, environment).get("release_id")
-    actions = terraform.plan(root, environment, replace=terraform.dead(root, environment))
-    pinned = release.id if release else None
+    before = terraform.outputs(root, environment)
+    found = terraform.plan(root, environment, replace=terraform.dead(root, environment))
     return Plan(
         environment=environment,
-        running=running,
-        pinned=pinned,
+        running=before.get("release_id"),
+        pinned=release.id if release else None,
         verdict=ledger.verdict_words(release) if release else None,
-        actions=actions,
-        digest=hashlib.sha256(msgspec.json.encode([running, pinned, actions])).hexdigest(),
+        actions=found.actions,
+        size_before=planned.size(before),
+        size=planned.size(found.outputs),
     )
+
+
+def _changed(root: Path, environment: str, since: str) -> bool:
+    return bool(repo.git(root, "diff", "--name-only", since, "HEAD", "--", *_parts(environment)))
+
+
+def _parts(environment: str) -> tuple[str, str]:
+    return f"{pins.FOLDER}/{environment}", MODULES
+
+
+def _read(path: Path, known: list[str]) -> Plan:
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise ValueError(f"it has more than {MOST_BYTES:,} bytes")
+        plan = msgspec.json.decode(path.read_bytes(), type=Plan)
+        if plan.environment not in known:
+            raise ValueError(f"there is no environment {plan.environment}")
+    except (ValueError, OSError) as error:
+        raise Integrity(
+            f"{path.name} holds no plan: {error}", "`model plan --since REV --to FOLDER` makes one."
+        ) from error
+    return plan
 
 
 def _marker(environment: str) -> str:
     return f"plan-{environment}"
-
-
-def _short(release: str | None) -> str:
-    return release[:12] if release else "none"

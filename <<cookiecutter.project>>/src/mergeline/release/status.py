@@ -1,4 +1,4 @@
-"""What is pinned and what really runs: Terraform sees neither a dead process nor a foreign one."""
+"""What is pinned and what really runs: Terraform sees neither a dead process nor a foreign one, people see no drift."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from rich import box
 from rich.table import Table
 
 from .. import processes
-from ..errors import DeploymentFailed, ForgeTrouble, Integrity
+from ..errors import DeploymentFailed, ForgeTrouble, Integrity, MergelineError
 from . import ledger, manifest, pins, smoke, terraform
 from .records import Deployment
 
@@ -24,12 +24,15 @@ Word = Literal[
     "foreign",
     "port taken",
     "rolled back",
+    "drifted",
     "broken",
 ]
+WELL: tuple[Word, ...] = ("running", "no release", "not deployed", "rehearsed")
+"""In these there is nothing to heal."""
 
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True):
-    """One environment; `word` is the state, `detail` says more."""
+    """One environment; `word` is the state, `detail` says more; `since` (UTC) and `approved_by` are of what runs."""
 
     name: str
     word: Word
@@ -37,6 +40,8 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     running: str | None
     url: str | None
     detail: str = ""
+    since: str | None = None
+    approved_by: list[str] = []
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,7 +52,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     def table(self) -> Any:
         """Draw it."""
         table = Table(box=box.SIMPLE_HEAD)
-        for title in ("environment", "state", "pinned", "runs", "where"):
+        for title in ("environment", "state", "pinned", "runs", "since", "where"):
             table.add_column(title, no_wrap=True)
         table.add_column("")
         colours = {
@@ -59,7 +64,10 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         }
         for e in self.environments:
             word = f"[{colours.get(e.word, 'bold red')}]{e.word}[/]"
-            table.add_row(e.name, word, (e.pinned or "none")[:12], (e.running or "none")[:12], e.url or "", e.detail)
+            approved = f"approved by {', '.join(e.approved_by)}" if e.approved_by else ""
+            said = "; ".join(filter(None, (e.detail, approved)))
+            since = (e.since or "").replace("T", " ")[:16]
+            table.add_row(e.name, word, _short(e.pinned), _short(e.running), since, e.url or "", said)
         return table
 
 
@@ -70,18 +78,33 @@ def run(root: Path) -> Status:
 
 def look(root: Path, name: str) -> Environment:
     """Compare one environment's pin with what answers."""
+    lost = terraform.lost(root, name)
+    url = (lost or terraform.outputs(root, name)).get("url")
     try:
         release = manifest.read_pin(root / pins.path(name)).release
     except Integrity as error:
-        return Environment(name=name, word="broken", pinned=None, running=None, url=None, detail=error.args[0])
+        running = _answers(root, name, url, None, None)[1] if url else None
+        return Environment(name=name, word="broken", pinned=None, running=running, url=url, detail=error.args[0])
     pinned = release.id if release else None
     record, trouble = _last(root, name, pinned)
-    url = terraform.outputs(root, name).get("url")
     if not url:
         word, detail = _absent(root, name, record)
         return Environment(name=name, word=word, pinned=pinned, running=None, url=None, detail=detail or trouble)
     word, running, detail = _answers(root, name, url, pinned, record)
-    return Environment(name=name, word=word, pinned=pinned, running=running, url=url, detail=detail or trouble)
+    if lost and word in ("running", "pending"):
+        word, detail = "drifted", f"it runs, and Terraform's state is gone: `model reconcile {name}` takes it over"
+    elif word == "running" and (found := _drift(root, name)):
+        word, detail = found
+    return Environment(
+        name=name,
+        word=word,
+        pinned=pinned,
+        running=running,
+        url=url,
+        detail=detail or trouble,
+        since=record.created if record and record.state == "success" and running == pinned else None,
+        approved_by=_approved(root, name) if running and running == pinned and not trouble else [],
+    )
 
 
 def _answers(
@@ -111,6 +134,26 @@ def _answers(
     return "pending", running, f"`model deploy {name}` applies the pin"
 
 
+def _drift(root: Path, name: str) -> tuple[Word, str] | None:
+    """Say what Terraform would change although the pinned release runs; None where that is nothing."""
+    try:
+        terraform.init(root, name)
+        actions = terraform.plan(root, name, lock=False).actions
+    except MergelineError as error:
+        return "running", f"drift not looked for: {error.args[0]}"
+    if not actions:
+        return None
+    words = ", ".join(f"{a.action} {a.address}" for a in actions)
+    return "drifted", f"`model reconcile {name}` heals it; Terraform would {words}"
+
+
+def _approved(root: Path, name: str) -> list[str]:
+    try:
+        return ledger.approvals(root, name)
+    except ForgeTrouble:
+        return []
+
+
 def _absent(root: Path, name: str, record: Deployment | None) -> tuple[Word, str]:
     if record is not None and record.state == "success" and "rehearsed" in record.description:
         return "rehearsed", record.description
@@ -128,6 +171,10 @@ def _last(root: Path, name: str, pinned: str | None) -> tuple[Deployment | None,
         return (ledger.last_deployment(root, name, pinned) if pinned else None), ""
     except ForgeTrouble as error:
         return None, str(error)
+
+
+def _short(release: str | None) -> str:
+    return (release or "none")[:12]
 
 
 def _restarts(folder: Path) -> int:

@@ -7,9 +7,10 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from .. import processes, repo, state
 from ..errors import Conflict, DeploymentFailed, Integrity, MergelineError, ToolMissing
@@ -22,8 +23,15 @@ ERRORS: dict[int, type[MergelineError]] = {Conflict.code: Conflict, Integrity.co
 class Action(msgspec.Struct, frozen=True, order=True):
     """What Terraform does to one resource: create, update, replace, delete."""
 
-    address: str
-    action: str
+    address: Annotated[str, Meta(pattern=r'^[\w.\-\[\]"/:]{1,300}$')]
+    action: Annotated[str, Meta(pattern=r"^[a-z]{1,20}$")]
+
+
+class Planned(msgspec.Struct, frozen=True):
+    """What an apply would do, sorted by address, and the root's outputs as they would be then."""
+
+    actions: list[Action]
+    outputs: dict[str, Any]
 
 
 def folder(root: Path, environment: str) -> Path:
@@ -37,25 +45,24 @@ def init(root: Path, environment: str) -> None:
     at.mkdir(parents=True, exist_ok=True)
     local = 'backend "local"' in (root / pins.FOLDER / environment / "target.tf").read_text(encoding="utf-8")
     path = [f"-backend-config=path={at / 'terraform.tfstate'}"] if local else []
-    repo.run(
-        [
-            "terraform",
-            f"-chdir={root / pins.FOLDER / environment}",
-            "init",
-            "-input=false",
-            "-no-color",
-            "-reconfigure",
-            *path,
-        ],
-        root,
-        env=_variables(root, environment),
-        failure=DeploymentFailed,
-    )
+    _say(root, environment, "init", "-input=false", "-no-color", "-reconfigure", *path)
 
 
-def plan(root: Path, environment: str, *, replace: Sequence[str] = ()) -> list[Action]:
-    """Give what an apply would do, sorted by address. Raises DeploymentFailed, Conflict."""
-    return _actions(_run(root, environment, "plan", *[f"-replace={a}" for a in replace]), "planned_change")
+def plan(root: Path, environment: str, *, replace: Sequence[str] = (), lock: bool = True) -> Planned:
+    """Give what an apply would do; without `lock` it gets in no deployment's way.
+
+    Raises:
+        DeploymentFailed, Conflict: Terraform's own error; another run holds the state.
+    """
+    at = folder(root, environment) / f"plan-{os.getpid()}"
+    try:
+        more = [f"-replace={a}" for a in replace] + ([] if lock else ["-lock=false"])
+        actions = _actions(_run(root, environment, "plan", f"-out={at}", *more), "planned_change")
+        shown = json.loads(_say(root, environment, "show", "-json", str(at)))
+    finally:
+        at.unlink(missing_ok=True)  # it holds values in clear
+    outputs = shown.get("planned_values", {}).get("outputs", {})
+    return Planned(actions, {name: out.get("value") for name, out in outputs.items()})
 
 
 def apply(root: Path, environment: str, *, replace: Sequence[str] = (), pin: Path | None = None) -> list[Action]:
@@ -79,16 +86,19 @@ def outputs(root: Path, environment: str) -> dict[str, Any]:
     if (at / "terraform.tfstate").is_file():
         found = json.loads((at / "terraform.tfstate").read_text(encoding="utf-8") or "{}").get("outputs", {})
     elif (at / "terraform").is_dir():
-        said = repo.run(
-            ["terraform", f"-chdir={root / pins.FOLDER / environment}", "output", "-json"],
-            root,
-            env=_variables(root, environment),
-            failure=DeploymentFailed,
-        )
-        found = json.loads(said or "{}")
+        found = json.loads(_say(root, environment, "output", "-json") or "{}")
     else:
         found = {}
     return {name: out.get("value") for name, out in found.items()}
+
+
+def lost(root: Path, environment: str) -> dict[str, Any]:
+    """Give the outputs of what runs though Terraform's state of it is gone; empty where that is nothing."""
+    run = folder(root, environment) / "run"
+    if outputs(root, environment) or not local(root, environment) or not processes.held(run / "lock"):
+        return {}
+    found = json.loads((run / "state.json").read_text(encoding="utf-8"))
+    return {"url": f"http://{found['host']}:{found['port']}", "release_id": found["release"]}
 
 
 def local(root: Path, environment: str) -> bool:
@@ -114,6 +124,12 @@ def _variables(root: Path, environment: str) -> dict[str, str]:
     if chosen := os.environ.get("MERGELINE_STATE"):
         found["MERGELINE_STATE"] = str(Path(chosen).absolute())  # provisioners run in another folder
     return found
+
+
+def _say(root: Path, environment: str, *arguments: str) -> str:
+    """Give what Terraform prints. Raises ToolMissing, DeploymentFailed."""
+    command = ["terraform", f"-chdir={root / pins.FOLDER / environment}", *arguments]
+    return repo.run(command, root, env=_variables(root, environment), failure=DeploymentFailed)
 
 
 def _run(root: Path, environment: str, *arguments: str) -> list[dict[str, Any]]:

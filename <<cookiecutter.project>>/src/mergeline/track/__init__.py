@@ -10,11 +10,11 @@ import msgspec
 
 from .model import log
 from .plots import figures
-from .registry import aliases, register, version_of
+from .registry import aliases, differing, register, version_of
 from .results import Training, read
 from .server import ARTIFACTS, find, library, local, nowhere, or_say, uri, where
 
-__all__ = ["aliases", "register", "run"]
+__all__ = ["aliases", "differing", "register", "run"]
 
 WRITTEN = "results/mlflow.json"
 MOST_AT_ONCE = 100  # parameters that MLflow takes in one request

@@ -58,6 +58,25 @@ def aliases(root: Path, pinned: Mapping[str, Released | None]) -> str:
     return or_say(root, set_all)
 
 
+def differing(root: Path, pinned: Mapping[str, Released | None]) -> list[str]:
+    """Say which aliases are not as the pins say, a line each; a release that was never tracked has none to differ.
+
+    Args:
+        root: the project's folder.
+        pinned: each environment's release, None where none is pinned.
+    """
+    if nowhere():
+        return []
+    models = sorted({release.model.name for release in pinned.values() if release})
+
+    def compare() -> str:
+        here = {name: _aliases(root, name) for name in models}
+        found = [_difference(root, environment, release, here) for environment, release in pinned.items()]
+        return "\n".join(filter(None, found))
+
+    return or_say(root, compare).splitlines()
+
+
 def version_of(root: Path, name: str, run_id: str) -> str:
     """Give the version of the run's model, made when it is not there."""
     from mlflow.exceptions import MlflowException
@@ -103,6 +122,23 @@ def _drop(root: Path, environment: str, models: list[str]) -> str:
         if environment in _aliases(root, name):
             client(root).delete_registered_model_alias(name, environment)
     return f"{environment}: nothing is pinned"
+
+
+def _difference(
+    root: Path, environment: str, release: Released | None, here: Mapping[str, Mapping[str, str]]
+) -> str | None:
+    """Say in a line how an environment's alias differs from its pin; None where it does not."""
+    if release is None:
+        held = [name for name, found in here.items() if environment in found]
+        return f"the alias {environment} of {held[0]} is set, and nothing is pinned" if held else None
+    name = release.model.name
+    run_id = find(root, name, release.model.bundle_id)
+    if run_id is None:
+        return None
+    version = here[name].get(environment)
+    if version is not None and client(root).get_model_version(name, version).run_id == run_id:
+        return None
+    return f"the alias {environment} of {name} names {f'version {version}' if version else 'nothing'}, not the release that is pinned"
 
 
 def _aliases(root: Path, name: str) -> dict[str, str]:

@@ -1,0 +1,85 @@
+"""After a deployment that failed: what ran before runs again, and whoever has to know is told."""
+
+from pathlib import Path
+from typing import Any
+
+from .. import forge, store
+from ..errors import ForgeTrouble, MergelineError
+from . import ledger, manifest, pins, promotion, smoke, terraform
+from .manifest import Pin, Release
+
+
+def put_back(root: Path, environment: str, before: dict[str, Any], rehearse: bool) -> str:
+    """Put back what ran before; say what runs now.
+
+    Args:
+        root: the project's folder.
+        environment: which.
+        before: Terraform's outputs before the deployment.
+        rehearse: nothing is to be left running.
+    """
+    try:
+        if rehearse or not before:
+            terraform.destroy(root, environment)
+            return "nothing is left running"
+        earlier = before.get("release_id")
+        previous = ledger.releases(root).get(earlier) if earlier else None
+        if earlier and previous is None:
+            return f"release {earlier[:12]}, which ran before, is in no pin of this history: nothing was put back"
+        at = terraform.folder(root, environment) / "previous.json"
+        manifest.write(at, Pin(release=previous))
+        try:
+            terraform.apply(root, environment, replace=terraform.dead(root, environment), pin=at)
+            if previous is None:
+                return "nothing serves, as before"
+            url = terraform.outputs(root, environment)["url"]
+            smoke.check(url, store.fetch(previous.model.bundle_id, root, previous.id), previous)
+        finally:
+            at.unlink(missing_ok=True)
+    except MergelineError as error:
+        return f"and going back failed: {error.args[0]}"
+    return f"rolled back, {previous.id[:12]} runs again"
+
+
+def tell(root: Path, environment: str, release: Release, reason: str, runs: str) -> str:
+    """Where a forge is connected, open the pull request that makes the pin say what runs, and an issue; say so.
+
+    Args:
+        root: the project's folder.
+        environment: which.
+        release: the one that failed.
+        reason: why, in a sentence.
+        runs: what `put_back` said.
+    """
+    connected = forge.connect(root)
+    if connected is None:
+        return ""
+    try:
+        proposed = promotion.rollback(root, environment, to=None, reason=reason, pull_request=True).rstrip(".")
+    except MergelineError as error:
+        proposed = f"no rollback was proposed: {error.args[0]}"
+    body = (
+        f"Commit `{pins.commit_of(root, environment)}` pins release `{release.id}` in {environment}.\n\n"
+        f"- Failed: {reason}\n- Now: {runs}\n- Next: {proposed}\n\n"
+        f"Until the pin moves, `model status` says *rolled back*, and no later environment takes this release. "
+        f"The next deployment of {environment} that succeeds closes this issue."
+    )
+    try:
+        number = connected.open_issue(f"Release {release.id[:12]} failed in {environment}", body, _marker(environment))
+    except ForgeTrouble as trouble:
+        return f"; {proposed}; no issue was opened: {trouble.args[0]}"
+    return f"; {proposed}; issue #{number}"
+
+
+def settled(root: Path, environment: str, words: str) -> None:
+    """Close the issue of an earlier failure, if there is one; a forge that is silent leaves it open."""
+    try:
+        connected = forge.connect(root)
+        if connected is not None:
+            connected.close_issue(_marker(environment), words)
+    except ForgeTrouble:
+        return
+
+
+def _marker(environment: str) -> str:
+    return f"deployment-{environment}"
