@@ -81,8 +81,10 @@ def hosted(tmp_path: Path) -> Iterator[Make]:
         assert api.wrong == [], "GitHub's description knows it otherwise"
 
 
-def free_ports(project: Path) -> dict[str, int]:
-    """Let each environment of a project listen on a port that is free now."""
+def settle(project: Path) -> dict[str, int]:
+    """Let each environment of a project listen on a port that is free now, and watch a release for seconds only."""
+    gates = project / "gates.yaml"
+    gates.write_text(gates.read_text().replace("watch_minutes: 10", "watch_minutes: 0.05"))
     ports = {}
     for name in ("staging", "production"):
         with socket.socket() as free:
@@ -99,6 +101,6 @@ def project(hosted: Make, small: Path, tmp_path: Path) -> Hosted:
     """The small project on the forge, with ports that are free here."""
     copy = tmp_path / "copy"
     shutil.copytree(small, copy)
-    free_ports(copy)
+    settle(copy)
     api, clone = hosted(copy)
     return Hosted(api, clone, tmp_path, small.parent / "cache")

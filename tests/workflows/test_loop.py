@@ -14,7 +14,7 @@ import mlflow
 import pytest
 
 from tests.tooling import tracking
-from tests.workflows.conftest import Make, free_ports
+from tests.workflows.conftest import Make, settle
 from tests.workflows.hosted import PRODUCTION, STAGING, Hosted, git, merge_commit
 from tests.workflows.runner import Run
 from tools import story
@@ -131,7 +131,7 @@ class Repository(Hosted):
 def repository(hosted: Make, tmp_path: Path) -> Iterator[Repository]:
     """The flights as generated, with ports that are free here."""
     project = bake(tmp_path)
-    ports = free_ports(project)
+    ports = settle(project)
     api, clone = hosted(project)
     home = tmp_path / "tracking"
     home.mkdir()
