@@ -1,6 +1,6 @@
 # The verbs of the template; `make` lists them. Everything they need goes to .venv and .cache, from the hashed locks.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down lock check test drill-deploy bench bench-verdict bench-compare
+.PHONY: help demo demo-down lock check test drill-deploy bench bench-verdict bench-compare bench-deploy
 
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.cache/bin:$(PATH)
 export VIRTUAL_ENV := $(CURDIR)/.venv
@@ -42,6 +42,9 @@ bench-verdict: .venv/.ready-dev ## Measure whether the verdicts are true: false 
 
 bench-compare: .venv/.ready-dev ## Measure how fast and small judging is, against a loop over scikit-learn
 	PYTHONPATH="<<cookiecutter.project>>/src" python -m tools.speed
+
+bench-deploy: .venv/.ready-dev ## Measure promotions and rollbacks under steady requests: lost, wrong, seconds
+	python -m tools.rollouts
 
 .venv/.ready-%: requirements/%.txt
 	@test -x .venv/bin/uv || { $(PYTHON) -m venv .venv && .venv/bin/python -m pip install --quiet --disable-pip-version-check uv; }

@@ -8,9 +8,10 @@ import pytest
 
 from mergeline.release import deploy, ledger, promotion, status, terraform
 from mergeline.release.manifest import Release
-from tests.drills.traffic import Traffic
+from tests.unit.bundles import ROWS
 from tests.unit.local_target.conftest import place, port, release
 from tests.unit.project import Project
+from tools.traffic import Traffic
 
 __all__ = ["place", "port"]
 
@@ -63,7 +64,7 @@ def drill(place: Project, port: int, request: pytest.FixtureRequest) -> Iterator
     """Serve a first release under traffic; nothing may be lost or wrong when the drill is over."""
     first = release(place, 1)
     deploy.run(place.root, "staging")
-    with Traffic(port, [first.id]) as traffic:
+    with Traffic(port, [first.id], ROWS) as traffic:
         yield Drill(place, first, traffic)
     request.config.stash.setdefault(KEPT, []).append(traffic)
     assert traffic.answered > 20

@@ -1,15 +1,12 @@
-"""Steady requests during a drill: which were lost, and which were answered by a release that should not answer."""
+"""Steady requests while releases move: which were lost, and which were answered by a release that should not answer."""
 
 import http.client
 import json
 import threading
 import time
-from collections.abc import Iterable
-from typing import Self
+from collections.abc import Iterable, Sequence
+from typing import Any, Self
 
-from tests.unit.bundles import ROWS
-
-BODY = json.dumps({"rows": ROWS})
 PAUSE = 0.005
 
 
@@ -21,8 +18,9 @@ class Traffic:
     in `right` now; a request counts by what was right when it was sent or answered.
     """
 
-    def __init__(self, port: int, right: Iterable[str]) -> None:
+    def __init__(self, port: int, right: Iterable[str], rows: Sequence[dict[str, Any]]) -> None:
         self.port = port
+        self.body = json.dumps({"rows": rows})
         self.right = frozenset(right)
         self.answered = 0
         self.lost: list[str] = []
@@ -62,9 +60,8 @@ class Traffic:
             time.sleep(PAUSE)
         connection.close()
 
-    @staticmethod
-    def _once(connection: http.client.HTTPConnection) -> str:
-        connection.request("POST", "/predict", BODY, {"Content-Type": "application/json"})
+    def _once(self, connection: http.client.HTTPConnection) -> str:
+        connection.request("POST", "/predict", self.body, {"Content-Type": "application/json"})
         answer = connection.getresponse()
         content = answer.read()
         if answer.status != 200:
