@@ -43,6 +43,9 @@ class RefusedError(Exception):
         super().__init__(f"{status} {message}")
 
 
+PEOPLE = ("nobody", "ada", "grace")
+
+
 @dataclass
 class GitHubAPI:
     """The state, and one method per operation (`issues/create-comment` is `issues_create_comment`)."""
@@ -65,6 +68,8 @@ class GitHubAPI:
     roles: dict[str, str] = field(default_factory=dict)
     labels: dict[int, list[Json]] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
+    rulesets: dict[int, Json] = field(default_factory=dict)
+    environments: dict[str, Json] = field(default_factory=dict)
     may_open_pull_requests: bool = True
     may_merge_by_itself: bool = False
     private: bool = False
@@ -229,6 +234,46 @@ class GitHubAPI:
     def actions_get_github_actions_default_workflow_permissions_repository(self, **_: Any) -> tuple[int, Any]:
         allowed = self.may_open_pull_requests
         return 200, {"default_workflow_permissions": "read", "can_approve_pull_request_reviews": allowed}
+
+    def actions_set_github_actions_default_workflow_permissions_repository(
+        self, body: Json, **_: Any
+    ) -> tuple[int, Any]:
+        self.may_open_pull_requests = body["can_approve_pull_request_reviews"]
+        return 204, None
+
+    def repos_get_repo_rulesets(self, **_: Any) -> tuple[int, Any]:
+        return 200, [{key: r[key] for key in ("id", "name", "enforcement", "source")} for r in self.rulesets.values()]
+
+    def repos_get_repo_ruleset(self, ruleset_id: str, **_: Any) -> tuple[int, Any]:
+        return 200, self._known(self.rulesets, int(ruleset_id))
+
+    def repos_create_repo_ruleset(self, body: Json, **_: Any) -> tuple[int, Any]:
+        number = self._next()
+        self.rulesets[number] = {"id": number, "source": self.repository, **body}
+        return 201, self.rulesets[number]
+
+    def repos_update_repo_ruleset(self, ruleset_id: str, body: Json, **_: Any) -> tuple[int, Any]:
+        ruleset = self._known(self.rulesets, int(ruleset_id))
+        ruleset.update(body)
+        return 200, ruleset
+
+    def repos_get_environment(self, environment_name: str, **_: Any) -> tuple[int, Any]:
+        found: Json = self._known(self.environments, environment_name)
+        return 200, {"name": environment_name, **found}
+
+    def repos_create_or_update_environment(self, environment_name: str, body: Json, **_: Any) -> tuple[int, Any]:
+        people = [{"type": "User", "reviewer": {"login": self._login(one["id"])}} for one in body["reviewers"] or ()]
+        rule = {"id": self._next(), "node_id": "x", "type": "required_reviewers", "reviewers": people}
+        policy = body["deployment_branch_policy"]
+        found = {"protection_rules": [rule] if people else [], "deployment_branch_policy": policy}
+        self.environments[environment_name] = found
+        return 200, {"name": environment_name, **found}
+
+    def users_get_by_username(self, username: str, **_: Any) -> tuple[int, Any]:
+        return 200, {"login": username, "id": PEOPLE.index(username)}
+
+    def _login(self, number: int) -> str:
+        return PEOPLE[number]
 
     def actions_get_repo_variable(self, name: str, **_: Any) -> tuple[int, Any]:
         value = self._known(self.variables, name)
@@ -480,6 +525,8 @@ class Handler(BaseHTTPRequestHandler):
             return error.status, {"message": error.message, "documentation_url": "https://docs.github.com/rest"}, {}
         if status == 302:
             return status, None, {"Location": values}
+        if values is None:
+            return status, None, {}
         answer, headers = self._page(operation.id, status, values, query, path)
         self.api.wrong += specification.answer(operation, status, answer)
         return status, answer, headers

@@ -97,7 +97,9 @@ class Specification:
                 wrong.append(f"{operation.id}: no query parameter {name}")
             else:
                 schema = self.resolve(known[name]["schema"])
-                given = int(value) if schema.get("type") == "integer" and value.isdigit() else value
+                kind = schema.get("type")
+                given = int(value) if kind == "integer" and value.isdigit() else value
+                given = value == "true" if kind == "boolean" and value in ("true", "false") else given
                 wrong += self._check(f"{operation.id} query {name}", schema, given)
         described = operation.described.get("requestBody", {}).get("content", {}).get("application/json")
         if described and body is not None:

@@ -406,11 +406,19 @@ def serve(
 
 
 @app.command(rich_help_panel=RUN)
-def doctor(json: Json = False) -> None:
+def doctor(
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Set on the forge what .github/repository.yml asks for; an administrator's.")
+    ] = False,
+    json: Json = False,
+) -> None:
     """Say what this machine, this repository and its forge lack, each with the remedy."""
     from . import doctor as room
 
-    raise typer.Exit(room.run(_root(), json=json))
+    if not apply:
+        raise typer.Exit(room.run(_root(), json=json))
+    for line in room.apply(_root()):
+        out.print(line, markup=False)
 
 
 def _root() -> Path:

@@ -198,7 +198,7 @@ class Gates(_Strict, frozen=True, kw_only=True):
         return {one.gate: one.reason for one in self.overrides if one.pull_request == number}
 
 
-T = TypeVar("T", bound=_Strict)
+T = TypeVar("T", bound=msgspec.Struct)
 
 
 def params(root: Path) -> Params:
@@ -237,7 +237,7 @@ def parse(text: str, kind: type[T], name: str) -> T:
         raise BadSettings(f"{name}: {explain(str(error), found, kind)}") from error
 
 
-def explain(message: str, found: Any, kind: type[_Strict]) -> str:
+def explain(message: str, found: Any, kind: type[msgspec.Struct]) -> str:
     """Say which key is wrong, how, and what is allowed there.
 
     Args:

@@ -17,12 +17,16 @@ from .finding import Finding, fail
 from .hosting import CHECKS as FORGE
 from .machine import CHECKS as MACHINE
 from .repository import CHECKS as REPOSITORY
+from .settings import CHECKS as SETTINGS
+from .settings import apply
+
+__all__ = ["apply", "examine", "run"]
 
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 PLACES: dict[str, tuple[Callable[[Path], Iterable[Finding]], ...]] = {
     "machine": MACHINE,
     "repository": REPOSITORY,
-    "forge": FORGE,
+    "forge": FORGE + SETTINGS,
 }
 
 

@@ -14,6 +14,7 @@ import msgspec
 
 from .. import repo
 from ..errors import RepositoryTrouble
+from .settings import Settings
 
 State = Literal["error", "failure", "pending", "success"]
 
@@ -131,6 +132,12 @@ class Forge(Protocol):
 
     def release_asset(self, tag: str, name: str, to: Path) -> bool:
         """Write one file of a release to the path `to`; false where release or file are not there."""
+
+    def settings(self, environments: list[str]) -> Settings:
+        """Give what is set for main, for these environments, and for Actions; an administrator's token is told all."""
+
+    def set_settings(self, wanted: Settings) -> list[str]:
+        """Set that; say in a line each what was refused, as a plan does that lacks something."""
 
     def protected(self, branch: str) -> bool:
         """Say whether the branch has rules that a direct push must pass."""

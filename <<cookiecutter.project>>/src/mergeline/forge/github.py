@@ -15,7 +15,8 @@ from github.IssueComment import IssueComment
 from github.PullRequest import PullRequest as GitHubPullRequest
 from urllib3.util import Retry
 
-from . import Comment, PullRequest, Remark, State, Status
+from . import Comment, PullRequest, Remark, State, Status, github_settings
+from .settings import Settings
 from .trouble import told
 
 SECONDS = 15
@@ -234,6 +235,16 @@ class GitHub:
                     return True
         return False
 
+    def settings(self, environments: list[str]) -> Settings:
+        """Give what is set for main, for these environments, and for Actions; an administrator's token is told all."""
+        with told("show its settings"):
+            return github_settings.read(self._call, environments)
+
+    def set_settings(self, wanted: Settings) -> list[str]:
+        """Set that; say in a line each what was refused, as a plan does that lacks something."""
+        with told("change its settings"):
+            return github_settings.write(self._call, wanted, lambda name: int(self._client.get_user(name).id))
+
     def protected(self, branch: str) -> bool:
         """Say whether the branch has rules that a direct push must pass."""
         with told(f"say whether {branch} is protected"):
@@ -266,8 +277,11 @@ class GitHub:
             return bool(self._get("")["private"])
 
     def _get(self, path: str) -> Any:
+        return self._call("GET", path)
+
+    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         where = f"/repos/{self.repository}/{path}".rstrip("/")
-        return self._client.requester.requestJsonAndCheck("GET", where)[1]
+        return self._client.requester.requestJsonAndCheck(method, where, input=body)[1]
 
     def _record(self, pull: GitHubPullRequest) -> PullRequest:
         source = pull.head.repo
