@@ -305,12 +305,21 @@ def reconcile(
 @app.command(rich_help_panel=RELEASE)
 def ledger(
     environment: Annotated[str | None, typer.Argument(help="One environment; else all.")] = None,
+    page: Annotated[Path | None, typer.Option(help="Write it as one HTML file instead.")] = None,
     json: Json = False,
 ) -> None:
     """Show who moved which pin when, why, and with which verdict."""
     from .release import ledger as room
 
-    _say(room.run(_root(), environment), json)
+    root = _root()
+    found = room.run(root, environment)
+    if page is None:
+        _say(found, json)
+        return
+    from . import state
+    from .release import ledger_page
+
+    out.print(ledger_page.write(found, state.project(root), page), markup=False)
 
 
 @app.command(rich_help_panel=RELEASE)

@@ -40,6 +40,18 @@ class Move(msgspec.Struct, frozen=True, kw_only=True):
         """Give the newest deployment."""
         return self.deployments[-1] if self.deployments else None
 
+    def words(self) -> list[str]:
+        """Say verdict, origin, reason and people, a line each."""
+        said = [
+            self.verdict,
+            self.pull_request and f"trained by {self.pull_request}",
+            self.override and f"override: {self.override}",
+            self.reason,
+            f"by {self.who}",
+            self.approved_by and f"approved by {', '.join(self.approved_by)}",
+        ]
+        return [str(text) for text in said if text]
+
 
 class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     """All moves, newest first, and the releases that they name."""
@@ -56,17 +68,8 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
         for m in self.moves:
             if m.action == "created":
                 continue
-            said = [
-                m.verdict,
-                m.pull_request and f"trained by {m.pull_request}",
-                m.override and f"override: {m.override}",
-                m.reason,
-                f"by {m.who}",
-                m.approved_by and f"approved by {', '.join(m.approved_by)}",
-                m.last and m.last.state == "failure" and m.last.description,
-            ]
-            state = m.last.state if m.last else ""
-            words = "; ".join(str(text) for text in said if text)
+            failed = [m.last.description] if m.last and m.last.state == "failure" else []
+            state, words = m.last.state if m.last else "", "; ".join([*m.words(), *failed])
             table.add_row(m.when[:16], m.environment, m.action, (m.release or "none")[:12], state, words)
         table.caption = self.note
         return table
