@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Browser
 
 from mergeline.release import ledger_page
 from mergeline.release.ledger import Ledger, Move
 from mergeline.release.records import Deployment
+
+pytestmark = pytest.mark.slow
 
 POISON = "<img src=x onerror=alert(1)> {{ 7*7 }} & late"
 MOVES = [
