@@ -1,8 +1,10 @@
-"""A test's real tools: without one it is skipped on a laptop, and fails under REQUIRE_TOOLS=1."""
+"""What tests ask of the machine: a tool, without which they are skipped, or fail under REQUIRE_TOOLS=1; patience."""
 
 import os
 import shutil
 import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -37,3 +39,11 @@ def without(reason: str) -> NoReturn:
     if os.environ.get("REQUIRE_TOOLS") == "1":
         pytest.fail(f"{reason}, and REQUIRE_TOOLS=1 asks for it")
     pytest.skip(reason)
+
+
+def until(done: Callable[[], object], seconds: float = 20) -> None:
+    """Wait for something that another process does; fail when it does not happen."""
+    deadline = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)

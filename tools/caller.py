@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tools import story
+from tools.traffic import predict
 
 PAUSE = 0.02
 
@@ -52,12 +53,7 @@ class Caller:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         while not self._stop.is_set():
             try:
-                connection.request("POST", "/predict", body, {"Content-Type": "application/json"})
-                answer = connection.getresponse()
-                content = answer.read()
-                if answer.status != 200:
-                    raise OSError(f"{answer.status}: {content[:200]!r}")
-                self.releases[str(json.loads(content)["release"])] += 1
+                self.releases[predict(connection, body)] += 1
                 self.answered += 1
             except (OSError, http.client.HTTPException) as error:
                 self.failed += 1

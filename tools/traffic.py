@@ -10,6 +10,16 @@ from typing import Any, Self
 PAUSE = 0.005
 
 
+def predict(connection: http.client.HTTPConnection, body: str) -> str:
+    """Ask for predictions; give the release id that answered. Raises OSError, HTTPException: also for all but a 200."""
+    connection.request("POST", "/predict", body, {"Content-Type": "application/json"})
+    answer = connection.getresponse()
+    content = answer.read()
+    if answer.status != 200:
+        raise http.client.HTTPException(f"{answer.status}: {content[:200]!r}")
+    return str(json.loads(content)["release"])
+
+
 class Traffic:
     """Three clients that ask without end, two of them on a connection that they keep.
 
@@ -43,11 +53,11 @@ class Traffic:
         while not self._over.is_set():
             before = self.right
             try:
-                release = self._once(connection)
+                release = predict(connection, self.body)
             except (OSError, http.client.HTTPException) as broken:
                 connection.close()
                 try:
-                    release = self._once(connection)
+                    release = predict(connection, self.body)
                 except (OSError, http.client.HTTPException) as error:
                     self.lost.append(f"{broken!r}, then {error!r}")
                     connection.close()
@@ -59,11 +69,3 @@ class Traffic:
                 connection.close()
             time.sleep(PAUSE)
         connection.close()
-
-    def _once(self, connection: http.client.HTTPConnection) -> str:
-        connection.request("POST", "/predict", self.body, {"Content-Type": "application/json"})
-        answer = connection.getresponse()
-        content = answer.read()
-        if answer.status != 200:
-            raise http.client.HTTPException(f"{answer.status}: {content[:200]!r}")
-        return str(json.loads(content)["release"])

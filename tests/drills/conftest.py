@@ -49,7 +49,7 @@ class Drill:
         promotion.rollback(self.root, "staging", to=None, reason="a drill", pull_request=False)
 
     def serves(self, expected: Release) -> None:
-        """From now on `expected` alone answers, and the ledger's last deployment agrees."""
+        """From now on `expected` alone answers, and `model status` says so."""
         self.traffic.right = frozenset({expected.id})
         assert status.look(self.root, "staging").running == expected.id
 

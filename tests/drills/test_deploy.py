@@ -5,8 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,18 +14,11 @@ from mergeline.errors import Conflict, DeploymentFailed, Integrity, Usage
 from mergeline.release import deploy, promotion, reconcile, status
 from mergeline.serve import local
 from tests.drills.conftest import Drill
-from tests.tools import without
+from tests.tools import until, without
 from tests.unit.local_target.test_deploy import break_answers
 from tests.unit.project import Project
 
 pytestmark = pytest.mark.slow
-
-
-def until(done: Callable[[], object], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
 
 
 def start(drill: Drill) -> "subprocess.Popen[str]":

@@ -282,7 +282,8 @@ def status(
         from . import track
         from .release import pins, reconcile
 
-        out.print(reconcile.report(root, reconcile.differences(found, track.differing(root, pins.pinned(root)))))
+        differing = reconcile.differences(found, track.differing(root, pins.pinned(root)))
+        out.print(reconcile.report(root, differing), markup=False, highlight=False)
 
 
 @app.command(rich_help_panel=RELEASE)
@@ -294,7 +295,7 @@ def reconcile(
 
     root = _root()
     for line in room.run(root, environment):
-        out.print(line)
+        out.print(line, markup=False, highlight=False)
     if environment is None:
         from . import track
         from .release import pins
@@ -424,10 +425,7 @@ def doctor(
     """Say what this machine, this repository and its forge lack, each with the remedy."""
     from . import doctor as room
 
-    if not apply:
-        raise typer.Exit(room.run(_root(), json=json))
-    for line in room.apply(_root()):
-        out.print(line, markup=False)
+    raise typer.Exit(room.run(_root(), json=json, apply=apply))
 
 
 def _root() -> Path:

@@ -1,11 +1,15 @@
 """What .github/repository.yml asks of GitHub is shown where it differs, and set by an administrator."""
 
+import json
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
+from mergeline import doctor
 from mergeline.doctor import settings
+from mergeline.doctor.finding import Finding
 from mergeline.errors import BadSettings, ForgeTrouble, Usage
 from tests.local_forge.api import GitHubAPI
 from tests.unit.doctor.test_hosting import PERMISSIONS, api, project
@@ -22,7 +26,11 @@ def file(project: Project) -> Path:
 
 
 def said(project: Project) -> list[str]:
-    return [f"{found.level} {found.says}" for found in settings.settings(project.root)]
+    return words(settings.settings(project.root))
+
+
+def words(found: Iterable[Finding]) -> list[str]:
+    return [f"{one.level} {one.says}" for one in found]
 
 
 def replace(file: Path, old: str, new: str) -> None:
@@ -42,12 +50,12 @@ def test_what_differs_is_shown_until_it_is_set(project: Project, api: GitHubAPI)
 
     done = settings.apply(project.root)
 
-    assert [line.partition(":")[0] for line in done] == ["Set", "Set", "Set"]
+    assert [(found.level, found.what) for found in done] == [("ok", "set")] * 3
     assert said(project) == ["ok as .github/repository.yml asks"]
     (ruleset,) = api.rulesets.values()
     assert ruleset["conditions"]["ref_name"]["include"] == ["~DEFAULT_BRANCH"]
     assert ruleset["enforcement"] == "active"
-    assert settings.apply(project.root) == ["Nothing to set: all is as .github/repository.yml asks."]
+    assert words(settings.apply(project.root)) == ["ok nothing to set: all is as .github/repository.yml asks"]
 
 
 def test_people_approve_the_deployments_of_an_environment(project: Project, api: GitHubAPI, file: Path) -> None:
@@ -75,14 +83,16 @@ def test_other_rules_and_those_who_may_pass_them_stay(project: Project, api: Git
 
 
 def test_what_the_plan_does_not_have_is_refused_and_the_rest_is_set(
-    project: Project, api: GitHubAPI, file: Path
+    project: Project, api: GitHubAPI, file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     replace(file, "production: { reviewers: [] }", "production: { reviewers: [ada] }")
     api.fail["repos/create-or-update-environment"] = (422, {"message": "Failed to create the environment"})
 
-    done = settings.apply(project.root)
+    code = doctor.run(project.root, apply=True, json=True)
 
-    assert done[-1] == "Refused: the reviewers of production: 422 Failed to create the environment"
+    (*_, refused) = json.loads(capsys.readouterr().out)["places"]["forge"]
+    assert refused["says"] == "the reviewers of production: 422 Failed to create the environment"
+    assert code == refused["code"] == ForgeTrouble.code
     assert len(api.rulesets) == 1
 
 
@@ -100,7 +110,7 @@ def test_a_token_that_may_not_ask_is_told_so(project: Project, api: GitHubAPI) -
 def test_a_file_with_an_unknown_key_is_refused(project: Project, api: GitHubAPI, file: Path) -> None:
     replace(file, "owners: true", "owner: true")
 
-    (found,) = settings.settings(project.root)
+    (found,) = [found for found in doctor.examine(project.root).places["forge"] if found.what == "settings"]
     assert found.level == "fail"
     with pytest.raises(BadSettings, match=r"repository\.yml: main: .*owner.*; allowed: checks, owners, approvals"):
         settings.apply(project.root)

@@ -6,9 +6,7 @@ import os
 import signal
 import socket
 import threading
-import time
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,17 +17,11 @@ from mergeline.release import build, deploy, ledger, plan, promotion, smoke, sta
 from mergeline.release.manifest import Release
 from mergeline.serve import local
 from tests.local_forge.api import GitHubAPI
+from tests.tools import until
 from tests.unit.local_target.conftest import release
 from tests.unit.project import Project
 
 pytestmark = pytest.mark.slow
-
-
-def until(done: Callable[[], object], seconds: float = 15) -> None:
-    deadline = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
 
 
 def running(project: Project) -> dict[str, object]:

@@ -10,6 +10,7 @@ from mergeline.errors import DeploymentFailed, Usage
 from mergeline.release import deploy, reconcile, status, terraform
 from mergeline.serve import local
 from tests.local_forge.api import GitHubAPI
+from tests.tools import until
 from tests.unit.local_target.conftest import release
 from tests.unit.local_target.test_deploy import break_answers
 from tests.unit.project import Project
@@ -24,8 +25,7 @@ def run_folder(project: Project) -> Path:
 
 def kill_supervisor(project: Project) -> None:
     os.kill(local.read_state(run_folder(project))["pid"], signal.SIGKILL)
-    while status.look(project.root, "staging").word == "running":
-        pass
+    until(lambda: status.look(project.root, "staging").word != "running")
 
 
 def lose_state(project: Project) -> None:

@@ -9,7 +9,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,15 +17,9 @@ import pytest
 from mergeline import processes
 from mergeline.errors import Conflict, DeploymentFailed, Integrity
 from mergeline.serve import local
+from tests.tools import until
 
 A, B = "a" * 64, "b" * 64
-
-
-def until(done: Callable[[], object], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
 
 
 @pytest.fixture

@@ -18,9 +18,7 @@ from .hosting import CHECKS as FORGE
 from .machine import CHECKS as MACHINE
 from .repository import CHECKS as REPOSITORY
 from .settings import CHECKS as SETTINGS
-from .settings import apply
-
-__all__ = ["apply", "examine", "run"]
+from .settings import apply as set_settings
 
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 PLACES: dict[str, tuple[Callable[[Path], Iterable[Finding]], ...]] = {
@@ -53,9 +51,18 @@ class Examined(msgspec.Struct, frozen=True, kw_only=True):
         return table
 
 
-def run(root: Path, *, json: bool) -> int:
-    """Print the findings; give 0, also with warnings, or the exit code of the worst failure."""
-    found = examine(root)
+def run(root: Path, *, json: bool, apply: bool = False) -> int:
+    """Print the findings; give 0, also with warnings, or the exit code of the worst failure.
+
+    Args:
+        root: the project's folder.
+        json: print for programs.
+        apply: set on the forge what its file asks for, and print how that went instead.
+
+    Raises:
+        Usage, BadSettings, ForgeTrouble: nothing could be set, see `settings.apply`.
+    """
+    found = Examined(places={"forge": set_settings(root)}) if apply else examine(root)
     if json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n")
     else:

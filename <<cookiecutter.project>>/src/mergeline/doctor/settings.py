@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .. import config, forge
-from ..errors import BadSettings, ForgeTrouble, Usage
+from ..errors import ForgeTrouble, Usage
 from ..forge.settings import Settings
 from .finding import Finding, fail, ok, warn
 
 FILE = ".github/repository.yml"
+REFUSED = f"The account's plan may lack it, or the name be wrong: then take it out of {FILE}."
 
 
 def asked(root: Path) -> Settings | None:
@@ -18,13 +19,8 @@ def asked(root: Path) -> Settings | None:
 
 
 def settings(root: Path) -> Iterator[Finding]:
-    """Say where the forge has something else set."""
-    connected = forge.connect(root)
-    try:
-        wanted = asked(root)
-    except BadSettings as error:
-        yield fail("settings", error)
-        return
+    """Say where the forge has something else set. Raises BadSettings."""
+    connected, wanted = forge.connect(root), asked(root)
     if connected is None or wanted is None:
         return
     try:
@@ -40,8 +36,8 @@ def settings(root: Path) -> Iterator[Finding]:
         yield ok("settings", f"as {FILE} asks")
 
 
-def apply(root: Path) -> list[str]:
-    """Set on the forge what the file asks for; say what was set, and what the forge refused.
+def apply(root: Path) -> list[Finding]:
+    """Set on the forge what the file asks for; say what was set, and what the forge refused as a failure.
 
     Raises:
         Usage: there is no such file, or no forge is connected.
@@ -54,12 +50,16 @@ def apply(root: Path) -> list[str]:
             f"there is no {FILE}" if wanted is None else "no forge is connected",
             "Give GITHUB_TOKEN an administrator's token." if wanted else "Restore it from git.",
         )
-    before = wanted.differences(connected.settings(list(wanted.environments)))
+    there = connected.settings(list(wanted.environments))
+    before = wanted.differences(there)
     if not before:
-        return [f"Nothing to set: all is as {FILE} asks."]
-    refused = connected.set_settings(wanted)
-    left = wanted.differences(connected.settings(list(wanted.environments)))
-    return [*(f"Set: {line}" for line in before if line not in left), *(f"Refused: {line}" for line in refused)]
+        return [ok("settings", f"nothing to set: all is as {FILE} asks")]
+    refused = connected.set_settings(wanted, there)
+    left = wanted.differences(connected.settings(list(wanted.environments))) if refused else []
+    return [
+        *(ok("set", line) for line in before if line not in left),
+        *(fail("refused", ForgeTrouble(line, REFUSED)) for line in refused),
+    ]
 
 
 CHECKS = (settings,)

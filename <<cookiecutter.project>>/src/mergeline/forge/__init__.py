@@ -136,8 +136,8 @@ class Forge(Protocol):
     def settings(self, environments: list[str]) -> Settings:
         """Give what is set for main, for these environments, and for Actions; an administrator's token is told all."""
 
-    def set_settings(self, wanted: Settings) -> list[str]:
-        """Set that; say in a line each what was refused, as a plan does that lacks something."""
+    def set_settings(self, wanted: Settings, there: Settings) -> list[str]:
+        """Set what is not there; say in a line each what was refused, as a plan does that lacks something."""
 
     def protected(self, branch: str) -> bool:
         """Say whether the branch has rules that a direct push must pass."""

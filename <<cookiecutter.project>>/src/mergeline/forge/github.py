@@ -240,10 +240,10 @@ class GitHub:
         with told("show its settings"):
             return github_settings.read(self._call, environments)
 
-    def set_settings(self, wanted: Settings) -> list[str]:
-        """Set that; say in a line each what was refused, as a plan does that lacks something."""
+    def set_settings(self, wanted: Settings, there: Settings) -> list[str]:
+        """Set what is not there; say in a line each what was refused, as a plan does that lacks something."""
         with told("change its settings"):
-            return github_settings.write(self._call, wanted, lambda name: int(self._client.get_user(name).id))
+            return github_settings.write(self._call, wanted, there, lambda name: int(self._client.get_user(name).id))
 
     def protected(self, branch: str) -> bool:
         """Say whether the branch has rules that a direct push must pass."""

@@ -1,6 +1,7 @@
 """A repository's settings on GitHub: one ruleset of its own, the environments' reviewers, what Actions may do."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from github import GithubException, UnknownObjectException
@@ -24,36 +25,31 @@ def read(call: Call, environments: list[str]) -> Settings:
     )
 
 
-def write(call: Call, wanted: Settings, login: Callable[[str], int]) -> list[str]:
-    """Set it; say in a line each what was refused, as a plan does that lacks something.
+def write(call: Call, wanted: Settings, there: Settings, login: Callable[[str], int]) -> list[str]:
+    """Set it where it differs; say in a line each what was refused, as a plan does that lacks something.
 
     Args:
         call: asks the repository's API.
         wanted: what shall be set. Other rules of the ruleset, and what else an environment has, stay.
+        there: what is set, see `read`.
         login: gives the number of the user of that name.
     """
-    there = read(call, list(wanted.environments))
-    refused: list[str] = []
-
-    def attempt(what: str, act: Callable[[], object]) -> None:
+    changes: list[tuple[str, Callable[[], object]]] = []
+    if there.main != wanted.main:
+        changes.append(("the rules of main", partial(_protect, call, wanted.main)))
+    for name, asked in wanted.environments.items():
+        if asked != there.environments[name]:
+            changes.append((f"the reviewers of {name}", partial(_review, call, name, asked, login)))
+    if there.actions_open_pull_requests != wanted.actions_open_pull_requests:
+        changes.append(("pull requests of Actions", partial(_permit, call, wanted.actions_open_pull_requests)))
+    refused = []
+    for what, change in changes:
         try:
-            act()
+            change()
         except GithubException as error:
             if error.status not in (403, 404, 422):
                 raise
             refused.append(f"{what}: {error.status} {(error.data or {}).get('message', '')}".rstrip())
-
-    if there.main != wanted.main:
-        attempt("the rules of main", lambda: _protect(call, wanted.main))
-    for name, asked in wanted.environments.items():
-        if asked != there.environments[name]:
-            attempt(f"the reviewers of {name}", lambda n=name, a=asked: _review(call, n, a, login))  # type: ignore[misc]
-    if there.actions_open_pull_requests != wanted.actions_open_pull_requests:
-        body = {
-            "default_workflow_permissions": call("GET", ACTIONS)["default_workflow_permissions"],
-            "can_approve_pull_request_reviews": wanted.actions_open_pull_requests,
-        }
-        attempt("pull requests of Actions", lambda: call("PUT", ACTIONS, body))
     return refused
 
 
@@ -117,3 +113,8 @@ def _review(call: Call, name: str, wanted: Environment, login: Callable[[str], i
     reviewers = [{"type": "User", "id": login(person)} for person in wanted.reviewers]
     policy = _environment(call, name).get("deployment_branch_policy")
     call("PUT", f"environments/{name}", {"reviewers": reviewers, "deployment_branch_policy": policy})
+
+
+def _permit(call: Call, wanted: bool) -> None:
+    default = call("GET", ACTIONS)["default_workflow_permissions"]
+    call("PUT", ACTIONS, {"default_workflow_permissions": default, "can_approve_pull_request_reviews": wanted})

@@ -20,8 +20,6 @@ def write(found: Ledger, name: str, to: Path) -> str:
         loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined
     )
     moves = [move for move in found.moves if move.action != "created"]
-    page = environment.get_template("ledger.html").render(
-        name=name, moves=moves, note=found.note, said=lambda move: move.words()
-    )
+    page = environment.get_template("ledger.html").render(name=name, moves=moves, note=found.note)
     files.write(to, page.encode())
     return f"{to}: {len(moves)} moves"

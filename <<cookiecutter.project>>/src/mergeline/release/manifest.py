@@ -120,6 +120,11 @@ class Pin(_Record, frozen=True, kw_only=True):
     experiment: Experiment | None = None
 
 
+def short(release: str | None) -> str:
+    """Give as much of a release's id as a person reads; "none" for none."""
+    return (release or "none")[:12]
+
+
 def identify(identity: Identity) -> str:
     """Give the sha256 of the canonical JSON."""
     return hashlib.sha256(msgspec.json.encode(identity, order="sorted")).hexdigest()

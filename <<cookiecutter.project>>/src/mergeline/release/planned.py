@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 from rich.markdown import Markdown
 
+from .manifest import short
 from .terraform import Action
 
 Id = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
@@ -62,9 +63,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         """Give it for a comment and for the terminal."""
         lines = [f"### Plan for {self.environment}", ""]
         if self.running == self.pinned:
-            lines.append(f"The release stays {_short(self.pinned)}.")
+            lines.append(f"The release stays {short(self.pinned)}.")
         else:
-            lines.append(f"Release {_short(self.running)} → {_short(self.pinned)}")
+            lines.append(f"Release {short(self.running)} → {short(self.pinned)}")
             if self.verdict:
                 lines[-1] += f" ({self.verdict})"
         lines += ["", *(f"- {a.action} `{a.address}`" for a in self.actions)]
@@ -95,7 +96,3 @@ def size(outputs: dict[str, Any]) -> Size | None:
 
 def _range(least: float, most: float) -> str:
     return f"{least:,.10g}" if least == most else f"{least:,.10g} to {most:,.10g}"
-
-
-def _short(release: str | None) -> str:
-    return release[:12] if release else "none"

@@ -1,6 +1,5 @@
-"""What is pinned and what really runs: Terraform sees neither a dead process nor a foreign one, people see no drift."""
+"""What is pinned against what runs: a plan sees no dead or foreign process, an answer does not show drift."""
 
-import json
 import re
 from pathlib import Path
 from typing import Any, Literal
@@ -11,6 +10,7 @@ from rich.table import Table
 
 from .. import processes
 from ..errors import DeploymentFailed, ForgeTrouble, Integrity, MergelineError
+from ..serve.local import read_state
 from . import ledger, manifest, pins, smoke, terraform
 from .records import Deployment
 
@@ -67,7 +67,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
             approved = f"approved by {', '.join(e.approved_by)}" if e.approved_by else ""
             said = "; ".join(filter(None, (e.detail, approved)))
             since = (e.since or "").replace("T", " ")[:16]
-            table.add_row(e.name, word, _short(e.pinned), _short(e.running), since, e.url or "", said)
+            table.add_row(e.name, word, manifest.short(e.pinned), manifest.short(e.running), since, e.url or "", said)
         return table
 
 
@@ -78,8 +78,9 @@ def run(root: Path) -> Status:
 
 def look(root: Path, name: str) -> Environment:
     """Compare one environment's pin with what answers."""
-    lost = terraform.lost(root, name)
-    url = (lost or terraform.outputs(root, name)).get("url")
+    known = terraform.outputs(root, name)
+    lost = {} if known else terraform.lost(root, name)
+    url = (known or lost).get("url")
     try:
         release = manifest.read_pin(root / pins.path(name)).release
     except Integrity as error:
@@ -127,7 +128,7 @@ def _answers(
         return "foreign", None, f"{url} is no server of ours"
     running = found["release"]
     if running == pinned:
-        restarts = _restarts(folder)
+        restarts = int(read_state(folder).get("restarts", 0))
         return "running", running, f"{restarts} restart{'s' if restarts > 1 else ''}" if restarts else ""
     if record is not None and record.state == "failure":
         return "rolled back", running, f"pin pending: `model rollback {name}`; {record.description}"
@@ -171,14 +172,3 @@ def _last(root: Path, name: str, pinned: str | None) -> tuple[Deployment | None,
         return (ledger.last_deployment(root, name, pinned) if pinned else None), ""
     except ForgeTrouble as error:
         return None, str(error)
-
-
-def _short(release: str | None) -> str:
-    return (release or "none")[:12]
-
-
-def _restarts(folder: Path) -> int:
-    try:
-        return int(json.loads((folder / "state.json").read_text()).get("restarts", 0))
-    except (OSError, ValueError):
-        return 0

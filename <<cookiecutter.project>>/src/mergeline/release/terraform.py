@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from .. import processes, repo, state
 from ..errors import Conflict, DeploymentFailed, Integrity, MergelineError, ToolMissing
+from ..serve.local import read_state
 from . import pins
 
 SUPERVISOR = "module.service.terraform_data.service"
@@ -93,12 +94,10 @@ def outputs(root: Path, environment: str) -> dict[str, Any]:
 
 
 def lost(root: Path, environment: str) -> dict[str, Any]:
-    """Give the outputs of what runs though Terraform's state of it is gone; empty where that is nothing."""
+    """Give, where Terraform knows no outputs, those of what runs all the same; empty where that is nothing."""
     run = folder(root, environment) / "run"
-    if outputs(root, environment) or not local(root, environment) or not processes.held(run / "lock"):
-        return {}
-    found = json.loads((run / "state.json").read_text(encoding="utf-8"))
-    return {"url": f"http://{found['host']}:{found['port']}", "release_id": found["release"]}
+    found = read_state(run) if local(root, environment) and processes.held(run / "lock") else {}
+    return {"url": f"http://{found['host']}:{found['port']}", "release_id": found["release"]} if found else {}
 
 
 def local(root: Path, environment: str) -> bool:
