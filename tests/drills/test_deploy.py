@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from mergeline import state
 from mergeline.errors import Conflict, DeploymentFailed, Integrity, Usage
 from mergeline.release import deploy, promotion, reconcile, status
-from mergeline.serve import local
 from tests.drills.conftest import Drill
 from tests.tools import until, without
 from tests.unit.local_target.test_deploy import break_answers
@@ -43,7 +43,7 @@ def fill(file: Path) -> None:
 
 def switching(drill: Drill) -> bool:
     """Say whether a new worker is being started beside the old one."""
-    return len(local.read_state(drill.folder / "run").get("workers", [])) > 1
+    return len(state.supervisor(drill.folder / "run").get("workers", [])) > 1
 
 
 def test_a_pin_whose_hash_is_wrong_is_refused(drill: Drill) -> None:
@@ -112,10 +112,10 @@ def test_a_lost_state_is_taken_over(drill: Drill) -> None:
 
 def test_a_server_that_is_killed_by_hand_is_back_at_once(drill: Drill) -> None:
     run = drill.folder / "run"
-    (before,) = local.read_state(run)["workers"]
+    (before,) = state.supervisor(run)["workers"]
     os.kill(before["pid"], signal.SIGKILL)
 
-    until(lambda: local.read_state(run)["restarts"] == 1 and local.read_state(run)["workers"] not in ([], [before]))
+    until(lambda: state.supervisor(run)["restarts"] == 1 and state.supervisor(run)["workers"] not in ([], [before]))
     drill.serves(drill.first)
 
 

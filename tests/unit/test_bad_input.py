@@ -17,6 +17,8 @@ from mergeline import errors
 from mergeline.errors import MergelineError
 from tests.projects import small_project
 
+pytestmark = pytest.mark.slow
+
 TRAIN = """
 import os, sys
 from importlib import import_module

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from mergeline import bundle, store
+from mergeline import bundle, state, store
 from mergeline.release import manifest, terraform
 from mergeline.release.manifest import Pin, Release
 from mergeline.serve import local
@@ -94,7 +94,7 @@ def test_a_release_that_fails_is_taken_back_and_its_rollback_is_a_pull_request(l
     (rollback,) = [p for p in api.pulls.values() if p["head"] == "pin/staging"]
     assert (rollback["user"], rollback["state"]) == ("github-actions[bot]", "open")
     assert lasting.pinned(STAGING, "pin/staging") == first
-    port = local.read_state(terraform.folder(clone, "staging") / "run")["port"]
+    port = state.supervisor(terraform.folder(clone, "staging") / "run")["port"]
     good = json.loads(api.git("show", f"pin/staging:{STAGING}"))["release"]["id"]
     assert Caller(int(str(port))).version() == good
 

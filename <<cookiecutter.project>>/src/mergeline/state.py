@@ -4,9 +4,12 @@
 <state folder>/environments/<env>/          terraform.tfstate, terraform/ (its plugins), run/ (the supervisor's)
 """
 
+import contextlib
+import json
 import os
 import tomllib
 from pathlib import Path
+from typing import Any
 
 from .errors import RepositoryTrouble
 
@@ -37,3 +40,11 @@ def environment_folder(name: str, environment: str) -> Path:
 def bundle_folder(name: str, bundle_id: str) -> Path:
     """Give where the store holds a bundle, whether it is there or not."""
     return state_folder(name) / "bundles" / bundle_id
+
+
+def supervisor(folder: Path) -> dict[str, Any]:
+    """Give what the supervisor that works in this run folder says about itself; empty where there is none."""
+    with contextlib.suppress(OSError, ValueError):
+        found: dict[str, Any] = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+        return found
+    return {}

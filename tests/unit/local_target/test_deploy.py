@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mergeline import bundle, processes
+from mergeline import bundle, processes, state
 from mergeline.errors import Conflict, DeploymentFailed, Integrity, RepositoryTrouble
 from mergeline.release import build, deploy, ledger, plan, promotion, smoke, status, terraform
 from mergeline.release.manifest import Release
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 
 def running(project: Project) -> dict[str, object]:
     """Give what the supervisor of staging says about itself."""
-    return local.read_state(terraform.folder(project.root, "staging") / "run")
+    return state.supervisor(terraform.folder(project.root, "staging") / "run")
 
 
 def look(project: Project) -> status.Environment:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from mergeline import state
 from mergeline.errors import DeploymentFailed, Usage
 from mergeline.release import deploy, reconcile, status, terraform
-from mergeline.serve import local
 from tests.local_forge.api import GitHubAPI
 from tests.tools import until
 from tests.unit.local_target.conftest import release
@@ -24,7 +24,7 @@ def run_folder(project: Project) -> Path:
 
 
 def kill_supervisor(project: Project) -> None:
-    os.kill(local.read_state(run_folder(project))["pid"], signal.SIGKILL)
+    os.kill(state.supervisor(run_folder(project))["pid"], signal.SIGKILL)
     until(lambda: status.look(project.root, "staging").word != "running")
 
 
@@ -67,7 +67,7 @@ def test_a_number_of_servers_that_git_asks_for_runs_after_it(place: Project) -> 
 
     reconcile.run(place.root, None)
 
-    assert [w["state"] for w in local.read_state(run_folder(place))["workers"]].count("ready") == 2
+    assert [w["state"] for w in state.supervisor(run_folder(place))["workers"]].count("ready") == 2
 
 
 def test_without_terraforms_state_a_release_that_fails_leaves_the_one_that_runs(place: Project, port: int) -> None:

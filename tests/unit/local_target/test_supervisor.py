@@ -14,10 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from mergeline import processes
+from mergeline import processes, state
 from mergeline.errors import Conflict, DeploymentFailed, Integrity
 from mergeline.serve import local
 from tests.tools import until
+
+pytestmark = pytest.mark.slow
 
 A, B = "a" * 64, "b" * 64
 
@@ -59,7 +61,7 @@ def ask(port: int) -> list[str]:
 
 
 def pids(run: Path) -> list[int]:
-    return [w["pid"] for w in local.read_state(run).get("workers", []) if w["state"] == "ready"]
+    return [w["pid"] for w in state.supervisor(run).get("workers", []) if w["state"] == "ready"]
 
 
 def test_answers_that_nothing_is_pinned_before_a_first_release(folder: Path, port: int) -> None:
@@ -111,7 +113,7 @@ def test_a_killed_worker_comes_back(folder: Path, port: int, tmp_path: Path) -> 
 
     until(lambda: len(pids(folder)) == 2 and pids(folder) != before)
     assert ask(port)[0] == A
-    assert local.read_state(folder)["restarts"] == 1
+    assert state.supervisor(folder)["restarts"] == 1
 
 
 def test_once_a_switch_is_answered_no_connection_meets_the_old_release(folder: Path, port: int, tmp_path: Path) -> None:
@@ -145,7 +147,7 @@ def test_a_killed_supervisor_is_replaced_and_its_workers_with_it(folder: Path, p
     local.start(folder, "127.0.0.1", port, "fake_worker")
     switch(folder, A, bundle_id)
     orphans = pids(folder)
-    os.kill(local.read_state(folder)["pid"], signal.SIGKILL)
+    os.kill(state.supervisor(folder)["pid"], signal.SIGKILL)
     until(lambda: not processes.held(folder / "lock"))
 
     with pytest.raises(Conflict, match="supervisor is dead"):
@@ -160,7 +162,7 @@ def test_a_killed_supervisor_is_replaced_and_its_workers_with_it(folder: Path, p
 def test_stop_leaves_no_process_and_no_file(folder: Path, port: int, tmp_path: Path) -> None:
     local.start(folder, "127.0.0.1", port, "fake_worker")
     switch(folder, A, bundle(tmp_path / "bundles", "1"))
-    everybody = [local.read_state(folder)["pid"], *pids(folder)]
+    everybody = [state.supervisor(folder)["pid"], *pids(folder)]
 
     local.stop(folder)
 
@@ -171,11 +173,11 @@ def test_stop_leaves_no_process_and_no_file(folder: Path, port: int, tmp_path: P
 
 def test_a_second_start_at_the_same_address_changes_nothing(folder: Path, port: int) -> None:
     local.start(folder, "127.0.0.1", port, "fake_worker")
-    pid = local.read_state(folder)["pid"]
+    pid = state.supervisor(folder)["pid"]
 
     local.start(folder, "127.0.0.1", port, "fake_worker")
 
-    assert local.read_state(folder)["pid"] == pid
+    assert state.supervisor(folder)["pid"] == pid
 
 
 def test_refuses_a_taken_port_and_names_the_taker(folder: Path) -> None:
@@ -220,7 +222,7 @@ def test_a_worker_gets_none_of_the_deployers_tokens(
     local.start(folder, "127.0.0.1", port, "fake_worker")
     switch(folder, A, bundle(tmp_path / "bundles", "1"))
 
-    for pid in (local.read_state(folder)["pid"], *pids(folder)):
+    for pid in (state.supervisor(folder)["pid"], *pids(folder)):
         told = Path(f"/proc/{pid}/environ").read_bytes()
         assert b"PATH=" in told
         assert b"a secret" not in told
@@ -251,4 +253,4 @@ def test_a_worker_that_keeps_dying_is_started_less_and_less_often(folder: Path, 
     os.kill(pids(folder)[0], signal.SIGKILL)
     time.sleep(2.5)
 
-    assert 3 <= local.read_state(folder)["restarts"] <= 5
+    assert 3 <= state.supervisor(folder)["restarts"] <= 5

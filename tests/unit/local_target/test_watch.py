@@ -7,9 +7,9 @@ import time
 
 import pytest
 
+from mergeline import state
 from mergeline.errors import DeploymentFailed
 from mergeline.release import deploy, terraform, watch
-from mergeline.serve import local
 from tests.unit.local_target.conftest import release
 from tests.unit.project import Project
 from tools.caller import Caller
@@ -35,10 +35,10 @@ def test_a_release_that_dies_while_it_is_watched_is_taken_back(
     run = terraform.folder(place.root, "staging") / "run"
 
     def kill() -> None:
-        while local.read_state(run).get("release") != bad.id:
+        while state.supervisor(run).get("release") != bad.id:
             time.sleep(0.05)
         time.sleep(2)
-        found = local.read_state(run)
+        found = state.supervisor(run)
         for pid in (found["pid"], *(worker["pid"] for worker in found["workers"])):
             os.kill(pid, signal.SIGKILL)
 

@@ -16,6 +16,8 @@ from tests.unit.serve.load import BODY, Load
 from tests.unit.serve.made import export
 from tests.unit.serve.servers import Running
 
+pytestmark = pytest.mark.slow
+
 Serve = Callable[..., Running]
 
 

@@ -12,6 +12,8 @@ import pytest
 
 from .conftest import TEMPLATE, Project, flights
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def complete(project: Project) -> Project:

@@ -8,9 +8,8 @@ import msgspec
 from rich import box
 from rich.table import Table
 
-from .. import processes
+from .. import processes, state
 from ..errors import DeploymentFailed, ForgeTrouble, Integrity, MergelineError
-from ..serve.local import read_state
 from . import ledger, manifest, pins, smoke, terraform
 from .records import Deployment
 
@@ -128,7 +127,7 @@ def _answers(
         return "foreign", None, f"{url} is no server of ours"
     running = found["release"]
     if running == pinned:
-        restarts = int(read_state(folder).get("restarts", 0))
+        restarts = int(state.supervisor(folder).get("restarts", 0))
         return "running", running, f"{restarts} restart{'s' if restarts > 1 else ''}" if restarts else ""
     if record is not None and record.state == "failure":
         return "rolled back", running, f"pin pending: `model rollback {name}`; {record.description}"

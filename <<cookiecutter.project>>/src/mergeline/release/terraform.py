@@ -14,7 +14,6 @@ from msgspec import Meta
 
 from .. import processes, repo, state
 from ..errors import Conflict, DeploymentFailed, Integrity, MergelineError, ToolMissing
-from ..serve.local import read_state
 from . import pins
 
 SUPERVISOR = "module.service.terraform_data.service"
@@ -96,7 +95,7 @@ def outputs(root: Path, environment: str) -> dict[str, Any]:
 def lost(root: Path, environment: str) -> dict[str, Any]:
     """Give, where Terraform knows no outputs, those of what runs all the same; empty where that is nothing."""
     run = folder(root, environment) / "run"
-    found = read_state(run) if local(root, environment) and processes.held(run / "lock") else {}
+    found = state.supervisor(run) if local(root, environment) and processes.held(run / "lock") else {}
     return {"url": f"http://{found['host']}:{found['port']}", "release_id": found["release"]} if found else {}
 
 

@@ -52,7 +52,7 @@ def start(folder: Path, host: str, port: int, worker: str = supervisor.WORKER) -
     folder.mkdir(parents=True, exist_ok=True)
     with processes.locked(folder / "starting", "the start of this environment"):
         if processes.held(folder / "lock"):
-            running = read_state(folder)
+            running = state.supervisor(folder)
             if (running.get("host"), running.get("port")) == (host, port):
                 return
             raise Conflict(f"the environment listens on port {running.get('port')} already", "Destroy it first.")
@@ -74,7 +74,7 @@ def start(folder: Path, host: str, port: int, worker: str = supervisor.WORKER) -
                 stderr=log,
                 check=False,
             )
-        if done.returncode or not _until(lambda: processes.held(folder / "lock") and read_state(folder), 20):
+        if done.returncode or not _until(lambda: processes.held(folder / "lock") and state.supervisor(folder), 20):
             raise DeploymentFailed(f"the supervisor did not start: {tail(folder)}")
 
 
@@ -110,9 +110,11 @@ def switch(folder: Path, spec: dict[str, Any], bundles: Path) -> None:
         },
     )
     with contextlib.suppress(ProcessLookupError):
-        os.kill(int(read_state(folder)["pid"]), signal.SIGHUP)
-    answered = _until(lambda: read_state(folder).get("answered") == generation, ready_seconds() + DRAIN_SECONDS + 10)
-    error = read_state(folder).get("error") if answered else f"the supervisor did not answer: {tail(folder)}"
+        os.kill(int(state.supervisor(folder)["pid"]), signal.SIGHUP)
+    answered = _until(
+        lambda: state.supervisor(folder).get("answered") == generation, ready_seconds() + DRAIN_SECONDS + 10
+    )
+    error = state.supervisor(folder).get("error") if answered else f"the supervisor did not answer: {tail(folder)}"
     if error:
         raise DeploymentFailed(str(error))
 
@@ -120,7 +122,7 @@ def switch(folder: Path, spec: dict[str, Any], bundles: Path) -> None:
 def stop(folder: Path) -> None:
     """End the supervisor and its workers, let them finish what they answer, and leave no file behind."""
     if processes.held(folder / "lock"):
-        pid = int(read_state(folder)["pid"])
+        pid = int(state.supervisor(folder)["pid"])
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
         if not _until(lambda: not processes.held(folder / "lock"), DRAIN_SECONDS + 10):
@@ -132,20 +134,12 @@ def stop(folder: Path) -> None:
 
 def end_orphans(folder: Path) -> None:
     """End the workers that a killed supervisor left: they hold its port."""
-    for worker in read_state(folder).get("workers", []):
+    for worker in state.supervisor(folder).get("workers", []):
         # The pid may be another process's by now: only one that serves a bundle is ours.
         if "--ready-fd" in processes.command_of(worker["pid"]):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(worker["pid"], signal.SIGKILL)
             _until(lambda pid=worker["pid"]: "--ready-fd" not in processes.command_of(pid), 5)
-
-
-def read_state(folder: Path) -> dict[str, Any]:
-    """Give state.json, empty when there is none."""
-    with contextlib.suppress(OSError, ValueError):
-        found: dict[str, Any] = json.loads((folder / "state.json").read_text())
-        return found
-    return {}
 
 
 def tail(folder: Path) -> str:
