@@ -48,5 +48,5 @@ bench-deploy: .venv/.ready-dev ## Measure promotions and rollbacks under steady 
 
 .venv/.ready-%: requirements/%.txt
 	@test -x .venv/bin/uv || { $(PYTHON) -m venv .venv && .venv/bin/python -m pip install --quiet --disable-pip-version-check uv; }
-	@uv pip install --quiet --require-hashes --requirement $<
+	@uv pip install --quiet --require-hashes --compile-bytecode --requirement $<
 	@touch $@
