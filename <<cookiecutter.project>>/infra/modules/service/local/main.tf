@@ -9,11 +9,13 @@ locals {
 
   address = { name = var.name, environment = var.environment, host = var.host, port = var.port }
 
+  experiment = var.pin.experiment == null ? {} : { MERGELINE_EXPERIMENT = jsonencode(var.pin.experiment) }
+
   wanted = {
     release   = try(var.pin.release.id, null)
     bundle_id = try(var.pin.release.model.bundle_id, null)
     workers   = var.replicas.min
-    env       = var.env
+    env       = merge(var.env, local.experiment)
     secrets   = var.secrets
   }
 }
@@ -24,11 +26,6 @@ resource "terraform_data" "service" {
   triggers_replace = local.address
 
   lifecycle {
-    precondition {
-      condition     = var.pin.experiment == null
-      error_message = "The target local serves no experiment."
-    }
-
     precondition {
       condition     = length(var.token_hashes) == 0
       error_message = "The target local asks for no token: leave token_hashes empty, or choose another target."

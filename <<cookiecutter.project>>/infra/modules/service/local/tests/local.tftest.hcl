@@ -38,3 +38,31 @@ run "refuses_tokens_that_it_would_not_ask_for" {
 
   expect_failures = [terraform_data.service]
 }
+
+run "hands_the_experiment_to_the_servers" {
+  command = plan
+
+  variables {
+    env = { GREETING = "hello" }
+    pin = {
+      release = {
+        id    = "1111111111111111111111111111111111111111111111111111111111111111"
+        model = { name = "flight-delays", bundle_id = "3333333333333333333333333333333333333333333333333333333333333333" }
+      }
+      experiment = {
+        release = {
+          id    = "4444444444444444444444444444444444444444444444444444444444444444"
+          model = { name = "flight-delays", bundle_id = "6666666666666666666666666666666666666666666666666666666666666666" }
+        }
+        kind   = "canary"
+        share  = 0.1
+        limits = { errors = 0.01 }
+      }
+    }
+  }
+
+  assert {
+    condition     = local.wanted.env.MERGELINE_EXPERIMENT == jsonencode(var.pin.experiment) && local.wanted.env.GREETING == "hello"
+    error_message = "A server gets the experiment as the pin has it, beside its own variables."
+  }
+}
