@@ -111,7 +111,8 @@ def _answers(
     root: Path, name: str, url: str, pinned: str | None, record: Deployment | None
 ) -> tuple[Word, str | None, str]:
     folder = terraform.folder(root, name) / "run"
-    if (terraform.folder(root, name) / "terraform.tfstate").is_file() and not processes.held(folder / "lock"):
+    applied = (terraform.folder(root, name) / "terraform.tfstate").is_file()
+    if applied and terraform.local(root, name) and not processes.held(folder / "lock"):
         port = int(url.rpartition(":")[2])
         # The workers of a killed supervisor go on answering: they are ours, others are not.
         if any("--ready-fd" not in processes.command_of(pid) for pid in processes.listeners(port)):

@@ -9,21 +9,25 @@ import msgspec
 from rich.console import Console
 
 from ..bundle import Smoke
-from ..errors import Conflict
+from ..errors import BadSettings, Conflict
 from . import worker
 from .app import PREDICT, Application
 from .telemetry import log_json
 
 RELEASE = "MERGELINE_RELEASE"
+SECRETS = "MERGELINE_SECRETS"
+"""Names the folder whose files are environment variables, for a target that mounts secrets as files."""
 
 
 def run(bundle: Path, *, host: str, port: int, expect: str | None) -> None:
     """Serve `bundle` until SIGTERM or Ctrl-C. The release id that answers carry comes from MERGELINE_RELEASE.
 
     Raises:
+        BadSettings: a secret cannot be read.
         Integrity: the bundle is not what it says, or not `expect`.
         Conflict: the address cannot be listened on.
     """
+    take_secrets()
     loaded = worker.prepare(bundle, expect)
     app = Application(loaded, os.environ.get(RELEASE) or None)
     listening = listen(host, port)
@@ -37,6 +41,16 @@ def run(bundle: Path, *, host: str, port: int, expect: str | None) -> None:
     log_json()
     with listening:
         worker.serve(app, listening, ready=ready)
+
+
+def take_secrets() -> None:
+    """Set the variables that the files of the secrets' folder hold. Raises BadSettings."""
+    folder = os.environ.get(SECRETS)
+    try:
+        for file in sorted(Path(folder).iterdir()) if folder else ():
+            os.environ[file.name] = file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSettings(f"a secret in {folder} cannot be read: {error}", "Let the user 10001 read it.") from error
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -1,0 +1,185 @@
+# Containers behind a gateway container, on any Docker host.
+#
+# A server's key holds the hash of all that it is made of, so two releases stand side by side and an apply that failed
+# leaves the servers of before as they are. The order of a deployment: new servers, switch, end of the old servers.
+
+locals {
+  url      = "http://${var.host == "0.0.0.0" ? "127.0.0.1" : var.host}:${var.port}"
+  revision = try(terraform_data.rollout[0].id, docker_container.gateway.id)
+
+  prefix = "${var.name}-${var.environment}"
+  image  = try(coalesce(var.pin.release.image), "")
+  pulled = { for name in [local.image, var.gateway_image] : name => name if strcontains(name, "@") }
+
+  made = var.pin.release == null ? "" : substr(sha256(jsonencode({
+    release = var.pin.release.id
+    image   = local.image
+    cpu     = var.cpu
+    memory  = var.memory_mb
+    env     = var.env
+    secrets = var.secrets
+  })), 0, 8)
+  servers = var.pin.release == null ? [] : [for index in range(var.replicas.min) : "${local.made}-${index}"]
+
+  memory = floor(var.memory_mb * 1000000 / 1048576)
+
+  gateway = templatefile("${path.module}/haproxy.cfg.tftpl", {
+    slots  = 2 * var.replicas.max
+    pinned = var.pin.release != null
+  })
+  gateway_id = substr(sha256(jsonencode([local.gateway, var.gateway_image, var.host, var.port])), 0, 12)
+}
+
+# Servers have no way out; the gateway is in both networks.
+resource "docker_network" "servers" {
+  name     = "${local.prefix}-servers"
+  internal = true
+}
+
+resource "docker_network" "clients" {
+  name = "${local.prefix}-clients"
+}
+
+# Where the gateway's socket and its memory of the servers lie.
+resource "docker_volume" "gateway" {
+  name = "${local.prefix}-gateway"
+}
+
+resource "docker_image" "pulled" {
+  for_each     = local.pulled
+  name         = each.key
+  keep_locally = true
+}
+
+resource "docker_container" "server" {
+  for_each = toset(local.servers)
+
+  name                  = "${local.prefix}-${substr(try(var.pin.release.id, ""), 0, 8)}-${each.key}"
+  image                 = try(docker_image.pulled[local.image].image_id, local.image)
+  user                  = "10001:10001"
+  read_only             = true
+  tmpfs                 = { "/tmp" = "rw,noexec,nosuid,size=64m" }
+  security_opts         = ["no-new-privileges"]
+  memory                = local.memory
+  memory_swap           = local.memory * 2 # else every plan shows a change
+  cpus                  = tostring(var.cpu)
+  restart               = "unless-stopped"
+  destroy_grace_seconds = 45 # longer than the server's own drain
+  log_driver            = "json-file"
+  log_opts              = { "max-size" = "10m", "max-file" = "3" }
+
+  env = concat(
+    ["MERGELINE_RELEASE=${try(var.pin.release.id, "")}", "MERGELINE_SECRETS=${length(var.secrets) > 0 ? "/run/secrets" : ""}"],
+    [for key, value in var.env : "${key}=${value}"],
+  )
+
+  capabilities {
+    drop = ["ALL"]
+  }
+
+  networks_advanced {
+    name    = docker_network.servers.name
+    aliases = [each.key]
+  }
+
+  dynamic "mounts" {
+    for_each = var.secrets
+    content {
+      type      = "bind"
+      source    = mounts.value
+      target    = "/run/secrets/${mounts.key}"
+      read_only = true
+    }
+  }
+
+  lifecycle {
+    create_before_destroy = true
+
+    precondition {
+      condition     = local.image != ""
+      error_message = "The target docker runs images, and the pinned release has none: build it with `model image`."
+    }
+  }
+}
+
+resource "docker_container" "gateway" {
+  name                  = "${local.prefix}-gateway"
+  image                 = try(docker_image.pulled[var.gateway_image].image_id, var.gateway_image)
+  entrypoint            = ["sh", "-c", "printf '%s' \"$CONFIG\" >/tmp/haproxy.cfg && exec haproxy -db -f /tmp/haproxy.cfg"]
+  user                  = "99:99"
+  read_only             = true
+  security_opts         = ["no-new-privileges"]
+  restart               = "unless-stopped"
+  stop_signal           = "SIGUSR1" # finish what is being answered
+  destroy_grace_seconds = 35
+  log_driver            = "json-file"
+  log_opts              = { "max-size" = "10m", "max-file" = "3" }
+  env                   = ["CONFIG=${local.gateway}", "GATEWAY=${local.gateway_id}"]
+
+  capabilities {
+    drop = ["ALL"]
+  }
+
+  networks_advanced {
+    name = docker_network.clients.name
+  }
+
+  networks_advanced {
+    name = docker_network.servers.name
+  }
+
+  ports {
+    internal = 8080
+    external = var.port
+    ip       = var.host
+  }
+
+  volumes {
+    volume_name    = docker_volume.gateway.name
+    container_path = "/tmp"
+  }
+
+  lifecycle {
+    precondition {
+      condition     = var.pin.experiment == null
+      error_message = "The target docker serves no experiment."
+    }
+
+    precondition {
+      condition     = length(var.token_hashes) == 0
+      error_message = "The target docker asks for no token: leave token_hashes empty, or choose another target."
+    }
+  }
+}
+
+# The switch. It names the gateway without depending on it: create_before_destroy would pass on to the gateway, and two
+# gateways cannot have one port. It waits for the gateway of this id instead.
+resource "terraform_data" "rollout" {
+  count = var.pin.release == null ? 0 : 1
+
+  triggers_replace = {
+    servers = [for key in local.servers : docker_container.server[key].name]
+    gateway = local.gateway_id
+  }
+
+  lifecycle {
+    create_before_destroy = true
+  }
+
+  provisioner "local-exec" {
+    command = join(" ", [
+      "docker run --rm --read-only --cap-drop ALL --security-opt no-new-privileges --user 10001:10001",
+      "--network \"$NETWORK\" --volume \"$VOLUME:/tmp\" --entrypoint python \"$IMAGE\"",
+      "-m mergeline.serve.gateway --gateway \"$GATEWAY\" --release \"$RELEASE\" --strategy \"$STRATEGY\" $SERVERS",
+    ])
+    environment = {
+      NETWORK  = docker_network.servers.name
+      VOLUME   = docker_volume.gateway.name
+      IMAGE    = local.image
+      GATEWAY  = local.gateway_id
+      RELEASE  = var.pin.release.id
+      STRATEGY = var.strategy
+      SERVERS  = join(" ", local.servers)
+    }
+  }
+}
