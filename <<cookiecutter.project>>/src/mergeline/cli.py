@@ -402,6 +402,17 @@ def deploy(
         _say(done, json)
 
 
+@app.command(rich_help_panel=RELEASE)
+def retarget(
+    environment: Annotated[str, typer.Argument(help="staging or production; dev is always local.")],
+    target: Annotated[str, typer.Argument(help="local or docker.")],
+) -> None:
+    """Move an environment to another target: destroy it, rewrite its target.tf, apply its pin there."""
+    from .release import retarget as room
+
+    out.print(room.run(_root(), environment, target))
+
+
 @app.command(rich_help_panel=RUN)
 def serve(
     bundle: Annotated[Path, typer.Option(help="The folder to serve.")] = Path("bundle"),

@@ -1,0 +1,136 @@
+"""Move an environment to another target: destroy with the old module, write target.tf, apply the pin with the new one."""
+
+import re
+from pathlib import Path
+
+from .. import processes, state, store
+from ..errors import Integrity, MergelineError, Usage
+from . import manifest, pins, smoke, terraform
+from .manifest import Release
+
+MODULES = "infra/modules/service"
+LOCAL_ALONE = "dev"
+SOURCE = re.compile(r'source\s*=\s*"\.\./\.\./modules/service/([a-z]+)"')
+
+REQUIRED = {
+    "local": "",
+    "docker": """
+  required_providers {
+    docker = {
+      source  = "kreuzwerker/docker"
+      version = "~> 4.6"
+    }
+  }
+""",
+}
+PROVIDER = {
+    "local": "",
+    "docker": """
+# The engine is the one that DOCKER_HOST names, else this machine's.
+provider "docker" {}
+""",
+}
+TARGET = """\
+# How {name} runs in {environment}. The source is a literal: Terraform takes no variable there.
+
+terraform {{
+  required_version = ">= 1.11"
+{required}
+  # `model deploy` gives the path: outside the working copy, which a checkout cleans.
+  backend "local" {{}}
+}}
+{provider}
+module "service" {{
+  source = "../../modules/service/{target}"
+
+  name         = var.name
+  environment  = local.environment
+  pin          = local.pin
+  port         = var.port
+  replicas     = var.replicas
+  cpu          = var.cpu
+  memory_mb    = var.memory_mb
+  strategy     = var.strategy
+  env          = var.env
+  secrets      = var.secrets
+  token_hashes = var.token_hashes
+}}
+"""
+
+
+def written(name: str, environment: str, target: str) -> str:
+    """Give the text of target.tf."""
+    return TARGET.format(
+        name=name, environment=environment, target=target, required=REQUIRED[target], provider=PROVIDER[target]
+    )
+
+
+def run(root: Path, environment: str, target: str) -> str:
+    """Move an environment; say what runs now. Nothing answers from the destruction until the new target does.
+
+    Raises:
+        Usage: there is no such environment or target, it runs there already, or it may not.
+        Integrity: the pin, or a target.tf that names no module.
+        Conflict: a deployment is under way, or the port is taken.
+        DeploymentFailed: the new target does not come up; the environment runs where it did before.
+    """
+    pins.check(root, environment)
+    at = root / pins.FOLDER / environment / "target.tf"
+    before = at.read_text(encoding="utf-8")
+    release = manifest.read_pin(root / pins.path(environment)).release
+    old = _refuse(environment, target, before, release)
+    folder = store.fetch(release.model.bundle_id, root, release.id) if release else None
+    with processes.locked(terraform.folder(root, environment) / "deploying", f"a deployment of {environment}"):
+        terraform.init(root, environment)
+        ran = bool(terraform.outputs(root, environment))
+        terraform.destroy(root, environment)
+        try:
+            at.write_text(written(state.project(root), environment, target), encoding="utf-8")
+            url = _apply(root, environment, release, folder)
+        except MergelineError as error:
+            words = _go_back(root, environment, before, ran)
+            raise type(error)(f"{environment} on {target}: {error.args[0]}; {words}", error.remedy) from error
+    runs = f"release {release.id[:12]} answers at {url}" if release else "no release is pinned"
+    return f"{environment}: moved from {old} to {target}, {runs}. Commit {pins.FOLDER}/{environment}/target.tf."
+
+
+def _refuse(environment: str, target: str, text: str, release: Release | None) -> str:
+    """Give the target of now, if the move is possible."""
+    found = SOURCE.search(text)
+    if found is None:
+        raise Integrity(f"{pins.FOLDER}/{environment}/target.tf names no module of {MODULES}")
+    if target not in REQUIRED:
+        raise Usage(f"there is no target {target!r:.80}", f"Name one of: {', '.join(sorted(REQUIRED))}.")
+    if target == found[1]:
+        raise Usage(f"{environment} runs on {target} already", f"`model deploy {environment}` applies its pin.")
+    if environment == LOCAL_ALONE:
+        raise Usage(f"{environment} is always local", "Name another environment.")
+    if target == "docker" and release is not None and release.image is None:
+        raise Usage(
+            f"release {release.id[:12]}, which {environment} pins, has no image",
+            "Build one with `model image`, and pin a release that has it.",
+        )
+    return found[1]
+
+
+def _apply(root: Path, environment: str, release: Release | None, folder: Path | None) -> str:
+    terraform.init(root, environment)
+    terraform.apply(root, environment)
+    url = str(terraform.outputs(root, environment).get("url"))
+    if release and folder:
+        smoke.check(url, folder, release)
+    return url
+
+
+def _go_back(root: Path, environment: str, before: str, ran: bool) -> str:
+    """Remove what came up, write the old target.tf, and apply it if it was applied before; say so."""
+    try:
+        terraform.destroy(root, environment)
+        (root / pins.FOLDER / environment / "target.tf").write_text(before, encoding="utf-8")
+        terraform.init(root, environment)
+        if not ran:
+            return "nothing ran before, and nothing does now"
+        terraform.apply(root, environment)
+    except MergelineError as error:
+        return f"and going back failed: {error.args[0]}"
+    return "it runs where it did before"
