@@ -7,25 +7,36 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools import need
+from tests.tooling import provider
+from tests.tools import need, without
 from tests.unit.project import ENVIRONMENTS, TEMPLATE
 from tools.bake import bake
+from tools.need import Missing
 
 INFRA = TEMPLATE / "infra"
 NAME = "late-planes"
 MODULES = sorted(path.parent for path in INFRA.glob("modules/service/*/main.tf"))
 
 
-def terraform(folder: Path, data: Path, *arguments: str) -> str:
+def terraform(folder: Path, data: Path, *arguments: str, env: dict[str, str] | None = None) -> str:
     done = subprocess.run(
         [need("terraform"), f"-chdir={folder}", *arguments],
-        env={**os.environ, "TF_DATA_DIR": str(data), "CHECKPOINT_DISABLE": "1"},
+        env={**os.environ, "TF_DATA_DIR": str(data), "CHECKPOINT_DISABLE": "1", **(env or {})},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def providers(scratch: Path) -> dict[str, str]:
+    """Give the variables with which Terraform finds a provider that it does not bring."""
+    (scratch / "provider").mkdir()
+    try:
+        return provider.settings(scratch / "provider")
+    except Missing as reason:
+        without(str(reason))
 
 
 def test_every_file_is_formatted() -> None:
@@ -36,10 +47,11 @@ def test_every_file_is_formatted() -> None:
 def test_a_module_is_valid_and_keeps_the_contract(module: Path, tmp_path: Path) -> None:
     copy = tmp_path / "module"
     shutil.copytree(module, copy, ignore=shutil.ignore_patterns(".terraform*"))
-    terraform(copy, tmp_path / "data", "init", "-input=false", "-no-color")
+    env = providers(tmp_path) if "required_providers" in (module / "versions.tf").read_text() else {}
+    terraform(copy, tmp_path / "data", "init", "-input=false", "-no-color", env=env)
 
-    terraform(copy, tmp_path / "data", "validate")
-    said = terraform(copy, tmp_path / "data", "test", "-no-color")
+    terraform(copy, tmp_path / "data", "validate", env=env)
+    said = terraform(copy, tmp_path / "data", "test", "-no-color", env=env)
 
     assert "0 failed" in said
     assert "contract.tftest.hcl" in said
@@ -65,10 +77,28 @@ def test_an_environment_is_valid_and_starts_without_a_release(
     assert (folder / "pin.json").read_text() == '{\n  "experiment": null,\n  "release": null\n}\n'
 
 
+INTERFACE = ("variables.tf", "outputs.tf", "tests/contract.tftest.hcl")
+
+
+def differing(modules: list[Path]) -> list[str]:
+    """Name the files of the interface that are not byte-equal in all modules."""
+    return [name for name in INTERFACE if len({(module / name).read_bytes() for module in modules}) > 1]
+
+
 def test_interfaces_of_modules_and_main_files_of_environments_are_byte_equal() -> None:
-    for name in ("variables.tf", "outputs.tf", "tests/contract.tftest.hcl"):
-        assert len({(module / name).read_bytes() for module in MODULES}) == 1
+    assert len(MODULES) > 1
+    assert differing(MODULES) == []
     assert len({(INFRA / f"environments/{name}/main.tf").read_bytes() for name in ENVIRONMENTS}) == 1
+
+
+@pytest.mark.parametrize("name", INTERFACE)
+def test_one_byte_of_an_interface_is_seen(name: str, tmp_path: Path) -> None:
+    copies = [shutil.copytree(module, tmp_path / module.name) for module in MODULES]
+    changed = bytearray((copies[0] / name).read_bytes())
+    changed[-2] ^= 1
+    (copies[0] / name).write_bytes(changed)
+
+    assert differing(copies) == [name]
 
 
 def test_no_test_file_has_a_name_that_terraform_ignores() -> None:

@@ -1,0 +1,98 @@
+"""The switch at a real HAProxy, with the configuration that the module gives it."""
+
+import json
+import threading
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+
+from mergeline.errors import DeploymentFailed
+from mergeline.serve.gateway import switch
+from tests.unit.docker_target.conftest import Place
+
+
+def ask(url: str) -> str:
+    with urllib.request.urlopen(f"{url}/version", timeout=5) as answer:  # noqa: S310 - the gateway of the test
+        return str(json.loads(answer.read())["release"])
+
+
+def test_a_gateway_without_servers_says_so(place: Place) -> None:
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        ask(place.url)
+
+    assert refused.value.code == 503
+    assert json.loads(refused.value.read()) == {"error": "no server of the pinned release is up"}
+
+
+@pytest.mark.parametrize("strategy", ["blue_green", "rolling"])
+def test_no_request_fails_and_no_old_server_answers_after_a_switch(place: Place, strategy: str) -> None:
+    for name in ("a-0", "a-1", "b-0", "b-1"):
+        place.serve(name)
+    switch(place.gateway, ["a-0", "a-1"], strategy, place.answers)
+    failed: list[str] = []
+    asked = 0
+    over = threading.Event()
+
+    def load() -> None:
+        nonlocal asked
+        while not over.is_set():
+            asked += 1
+            try:
+                ask(place.url)
+            except OSError as error:
+                failed.append(str(error))
+
+    steady = threading.Thread(target=load)
+    steady.start()
+    for letter in "baba":
+        switch(place.gateway, [f"{letter}-0", f"{letter}-1"], strategy, place.answers)
+        assert {ask(place.url) for _ in range(20)} == {f"{letter}-0", f"{letter}-1"}
+    over.set()
+    steady.join()
+
+    assert failed == []
+    assert asked > 100
+
+
+def test_a_server_that_does_not_become_ready_leaves_the_old_one(place: Place) -> None:
+    place.serve("a-0")
+    place.serve("b-0", ready=False)
+    switch(place.gateway, ["a-0"], "blue_green", place.answers)
+
+    with pytest.raises(DeploymentFailed, match="server b-0 is not ready"):
+        switch(place.gateway, ["b-0"], "blue_green", place.answers, seconds=1)
+
+    assert place.taken() == ["a-0"]
+    assert ask(place.url) == "a-0"
+
+
+def test_a_killed_gateway_finds_its_servers_again(place: Place) -> None:
+    for name in ("a-0", "b-0"):
+        place.serve(name)
+    switch(place.gateway, ["a-0"], "blue_green", place.answers)
+    switch(place.gateway, ["b-0"], "blue_green", place.answers)
+    place.kill()
+
+    place.start()
+
+    deadline = time.monotonic() + 5
+    while True:
+        try:
+            assert ask(place.url) == "b-0"
+            break
+        except OSError:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    assert place.taken() == ["b-0"]
+
+
+def test_a_second_switch_to_the_same_servers_changes_nothing(place: Place) -> None:
+    place.serve("a-0")
+    switch(place.gateway, ["a-0"], "blue_green", place.answers)
+    before = place.slots()
+
+    switch(place.gateway, ["a-0"], "blue_green", place.answers)
+
+    assert [(s.server, s.taken) for s in place.slots()] == [(s.server, s.taken) for s in before]
