@@ -99,7 +99,7 @@ def gateway(docker: Docker, tmp_path_factory: pytest.TempPathFactory) -> str:
     linked = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
     files = [Path(word) for line in linked.splitlines() for word in line.split() if word.startswith("/")]
     for file in files:
-        place = folder / "root" / file.relative_to("/")
+        place = folder / "root/usr" / file.relative_to("/usr" if file.parts[1] == "usr" else "/")
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(file, place)
     place = folder / "root/usr/local/bin/haproxy"

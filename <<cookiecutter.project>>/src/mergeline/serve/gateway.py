@@ -100,7 +100,9 @@ class Gateway:
         part.replace(self.folder / "servers")
 
     def _done(self, *commands: str) -> None:
-        said = [line for line in self.ask(*commands).splitlines() if line.strip() and "changed its FQDN" not in line]
+        # It reports a change of name, or that there was none to make (there it spells FDQN), in capitals.
+        lines = (line.strip() for line in self.ask(*commands).splitlines())
+        said = [line for line in lines if line and "FQDN" not in line and "FDQN" not in line]
         if said:
             raise DeploymentFailed(f"the gateway refuses: {said[0]}")
 
