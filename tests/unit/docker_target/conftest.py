@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from mergeline.serve import gateway
 from mergeline.serve.gateway import Gateway, Slot
 from tests.tools import need
 from tests.unit.project import TEMPLATE
@@ -94,6 +95,12 @@ class Place:
         self.names.names[name] = address
         if ready:
             self.ready.add(name)
+
+    def switch(self, *servers: str, strategy: str = "blue_green", seconds: float = 10) -> None:
+        """Switch to these servers, as the module does."""
+        gateway.switch(
+            self.gateway, [*servers], strategy, self.answers, address=self.names.names.__getitem__, seconds=seconds
+        )
 
     def answers(self, server: str) -> str | None:
         return None if server in self.ready else "is not ready"

@@ -9,7 +9,6 @@ import urllib.request
 import pytest
 
 from mergeline.errors import DeploymentFailed
-from mergeline.serve.gateway import switch
 from tests.unit.docker_target.conftest import Place
 
 
@@ -30,7 +29,7 @@ def test_a_gateway_without_servers_says_so(place: Place) -> None:
 def test_no_request_fails_and_no_old_server_answers_after_a_switch(place: Place, strategy: str) -> None:
     for name in ("a-0", "a-1", "b-0", "b-1"):
         place.serve(name)
-    switch(place.gateway, ["a-0", "a-1"], strategy, place.answers)
+    place.switch("a-0", "a-1", strategy=strategy)
     failed: list[str] = []
     asked = 0
     over = threading.Event()
@@ -46,11 +45,13 @@ def test_no_request_fails_and_no_old_server_answers_after_a_switch(place: Place,
 
     steady = threading.Thread(target=load)
     steady.start()
-    for letter in "baba":
-        switch(place.gateway, [f"{letter}-0", f"{letter}-1"], strategy, place.answers)
-        assert {ask(place.url) for _ in range(20)} == {f"{letter}-0", f"{letter}-1"}
-    over.set()
-    steady.join()
+    try:
+        for letter in "baba":
+            place.switch(f"{letter}-0", f"{letter}-1", strategy=strategy)
+            assert {ask(place.url) for _ in range(20)} == {f"{letter}-0", f"{letter}-1"}
+    finally:
+        over.set()
+        steady.join()
 
     assert failed == []
     assert asked > 100
@@ -59,10 +60,10 @@ def test_no_request_fails_and_no_old_server_answers_after_a_switch(place: Place,
 def test_a_server_that_does_not_become_ready_leaves_the_old_one(place: Place) -> None:
     place.serve("a-0")
     place.serve("b-0", ready=False)
-    switch(place.gateway, ["a-0"], "blue_green", place.answers)
+    place.switch("a-0")
 
     with pytest.raises(DeploymentFailed, match="server b-0 is not ready"):
-        switch(place.gateway, ["b-0"], "blue_green", place.answers, seconds=1)
+        place.switch("b-0", seconds=1)
 
     assert place.taken() == ["a-0"]
     assert ask(place.url) == "a-0"
@@ -71,8 +72,8 @@ def test_a_server_that_does_not_become_ready_leaves_the_old_one(place: Place) ->
 def test_a_killed_gateway_finds_its_servers_again(place: Place) -> None:
     for name in ("a-0", "b-0"):
         place.serve(name)
-    switch(place.gateway, ["a-0"], "blue_green", place.answers)
-    switch(place.gateway, ["b-0"], "blue_green", place.answers)
+    place.switch("a-0")
+    place.switch("b-0")
     place.kill()
 
     place.start()
@@ -90,9 +91,9 @@ def test_a_killed_gateway_finds_its_servers_again(place: Place) -> None:
 
 def test_a_second_switch_to_the_same_servers_changes_nothing(place: Place) -> None:
     place.serve("a-0")
-    switch(place.gateway, ["a-0"], "blue_green", place.answers)
+    place.switch("a-0")
     before = place.slots()
 
-    switch(place.gateway, ["a-0"], "blue_green", place.answers)
+    place.switch("a-0")
 
     assert [(s.server, s.taken) for s in place.slots()] == [(s.server, s.taken) for s in before]

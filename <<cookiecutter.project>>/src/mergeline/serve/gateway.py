@@ -10,12 +10,13 @@ HAProxy's states: a slot in `maint` is free; in `drain` it is checked and gets n
 """
 
 import argparse
+import csv
 import json
 import socket
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +26,9 @@ FOLDER = Path("/tmp")  # noqa: S108 - the volume: in both images a folder that e
 BACKEND = "servers"
 PORT = 8000
 READY_SECONDS = 60.0
-OUT_OF_TRAFFIC = 0x01 | 0x04 | 0x08  # forced maintenance, maintenance by the configuration, forced drain
+LOOK_SECONDS = 1.0  # the gateway's checks see within it that a server is down
+IDLE_SECONDS = 30.0  # a request that takes longer is the server's own drain to finish
+OUT_OF_TRAFFIC = 0x01 | 0x08  # maintenance and drain as somebody set them
 UP = 2
 
 
@@ -81,6 +84,11 @@ class Gateway:
             for row in rows
         ]
 
+    def busy(self) -> set[str]:
+        """Name the slots whose servers answer a request now."""
+        lines = self.ask(f"show stat {BACKEND} 4 -1").lstrip("# ").splitlines()
+        return {row["svname"] for row in csv.DictReader(lines) if int(row["scur"])}
+
     def set(self, *states: tuple[Slot, str]) -> None:
         """Set slots' states, all in one go."""
         if states:
@@ -113,47 +121,54 @@ def switch(
     strategy: str,
     answers: Callable[[str], str | None],
     *,
+    address: Callable[[str], str] = socket.gethostbyname,
     seconds: float = READY_SECONDS,
 ) -> None:
-    """Let the gateway lead to these servers and to no other.
+    """Let the gateway lead to these servers and to no other; those of before may end when this returns.
 
     Args:
         gateway: the one that runs.
         servers: the names of those that shall answer.
-        strategy: `blue_green`: all at once when all are ready; `rolling`: one by one.
+        strategy: `blue_green`: all at once; `rolling`: one by one, each when the one before it did well.
         answers: says what is wrong with a server; None when it is ready.
-        seconds: for how long that may take.
+        address: gives the address of a server's name; it may raise OSError.
+        seconds: for how long one may take to become ready.
 
     Raises:
-        DeploymentFailed: one did not become ready; those of before answer, as before.
+        DeploymentFailed: one did not become ready, or not remain so; those of before answer, as before.
     """
     before = gateway.slots()
     old = [slot for slot in before if slot.taken and slot.server not in servers]
     kept = {slot.server for slot in before if slot.taken and slot.server in servers}
     free = [slot for slot in before if not slot.taken]
-    new = [server for server in servers if server not in kept]
-    if len(free) < len(new):
-        raise DeploymentFailed(f"the gateway has {len(free)} free slots for {len(new)} servers")
-    chosen = list(zip(free, new, strict=False))
+    wanted = [server for server in servers if server not in kept]
+    if len(free) < len(wanted):
+        raise DeploymentFailed(f"the gateway has {len(free)} free slots for {len(wanted)} servers")
+    new = free[: len(wanted)]
     try:
-        for slot, server in chosen:
+        for slot, server in zip(new, wanted, strict=True):
             gateway.set((slot, "maint"))
             gateway.lead(slot, server)
-        for slot, server in chosen:
-            _until_up(gateway, slot.name, server, answers, seconds)
+        for server in wanted:
+            _until_up(server, lambda name: answers(name) or _unseen(gateway, name, address), seconds)
+        for arriving, leaving in _steps(new, old, strategy):
+            gateway.set(*((slot, "ready") for slot in arriving), *((slot, "drain") for slot in leaving))
+            _until_idle(gateway, {slot.name for slot in new}, leaving)
     except DeploymentFailed:
-        gateway.set(*((slot, "maint") for slot, _ in chosen))
+        gateway.set(*((slot, "ready") for slot in old), *((slot, "maint") for slot in new))
         raise
-    slots = [slot for slot, _ in chosen]
-    if strategy == "rolling":
-        for index in range(max(len(slots), len(old))):
-            gateway.set(*((s, "ready") for s in slots[index : index + 1]), *((s, "drain") for s in old[index : index + 1]))
-            time.sleep(0.5)
-    else:
-        gateway.set(*((s, "ready") for s in slots), *((s, "drain") for s in old))
+    used = {slot.name for slot in gateway.slots() if slot.taken}
+    gateway.set(*((slot, "maint") for slot in before if slot.name not in used))
     gateway.remember()
-    used = {slot.name for slot in gateway.slots() if slot.server in servers and slot.taken}
-    gateway.set(*((slot, "maint") for slot in before if slot.name not in used and slot not in old))
+
+
+def _steps(new: list[Slot], old: list[Slot], strategy: str) -> Iterator[tuple[list[Slot], list[Slot]]]:
+    """Give what arrives and what leaves together."""
+    if strategy == "rolling":
+        for index in range(max(len(new), len(old))):
+            yield new[index : index + 1], old[index : index + 1]
+    else:
+        yield new, old
 
 
 def asked(release: str) -> Callable[[str], str | None]:
@@ -171,19 +186,34 @@ def asked(release: str) -> Callable[[str], str | None]:
     return ask
 
 
-def _until_up(
-    gateway: Gateway, slot: str, server: str, answers: Callable[[str], str | None], seconds: float
-) -> None:
+def _unseen(gateway: Gateway, server: str, address: Callable[[str], str]) -> str | None:
+    """Say why the gateway does not reach a server, as far as it knows; a slot's last address may be another server's."""
+    try:
+        at = address(server)
+    except OSError:
+        return "has no address"
+    seen = any(slot.server == server and slot.up and slot.address == at for slot in gateway.slots())
+    return None if seen else "is not seen by the gateway"
+
+
+def _until_up(server: str, wrong: Callable[[str], str | None], seconds: float) -> None:
     deadline = time.monotonic() + seconds
-    while True:
-        wrong = answers(server)
-        if wrong is None:
-            found = next(one for one in gateway.slots() if one.name == slot)
-            if found.up and found.address:
-                return
-            wrong = "is not seen by the gateway"
+    while said := wrong(server):
         if time.monotonic() > deadline:
-            raise DeploymentFailed(f"server {server} {wrong}")
+            raise DeploymentFailed(f"server {server} {said}")
+        time.sleep(0.1)
+
+
+def _until_idle(gateway: Gateway, new: set[str], leaving: list[Slot]) -> None:
+    """Wait until what leaves answers no request any more; look meanwhile whether what has arrived stays up."""
+    begun = time.monotonic()
+    while True:
+        slots, busy = gateway.slots(), gateway.busy()
+        if down := [slot.server for slot in slots if slot.name in new and slot.taken and not slot.up]:
+            raise DeploymentFailed(f"server {down[0]} went down when it got requests")
+        passed = time.monotonic() - begun
+        if passed > IDLE_SECONDS or (passed > LOOK_SECONDS and not busy & {slot.name for slot in leaving}):
+            return
         time.sleep(0.1)
 
 
