@@ -9,7 +9,7 @@ import msgspec
 from .. import config, processes, store
 from ..errors import MergelineError
 from ..forge import event
-from . import pins, plan, records, setback, smoke, terraform
+from . import engine, pins, plan, records, setback, smoke, terraform
 from . import watch as watching
 from .manifest import Release
 from .records import Deployment
@@ -92,7 +92,7 @@ def run(
     Args:
         root: the project's folder.
         environment: which.
-        rehearse: destroy it afterwards, also when it failed; so is always a local environment on a hosted runner.
+        rehearse: destroy it afterwards, also when it failed; so is always one whose state is kept on a hosted runner.
         watch: repeat the test for as long as `promotion.watch_minutes` of gates.yaml says; not of a rehearsal.
         digest: of a plan to apply although the pull request shows another, see `plan.check`.
 
@@ -110,6 +110,7 @@ def run(
         terraform.init(root, environment)
         before = terraform.outputs(root, environment) or terraform.lost(root, environment)
         planned = plan.check(root, environment, digest)
+        engine.prepare(root, environment)
         try:
             actions = terraform.apply(root, environment, replace=terraform.dead(root, environment))
             url = terraform.outputs(root, environment).get("url")
@@ -157,7 +158,7 @@ def destroy(root: Path, environment: str) -> str:
 
 
 def _vanishes(root: Path, environment: str, rehearse: bool) -> bool:
-    return rehearse or (terraform.local(root, environment) and os.environ.get("RUNNER_ENVIRONMENT") == HOSTED)
+    return rehearse or (terraform.kept_here(root, environment) and os.environ.get("RUNNER_ENVIRONMENT") == HOSTED)
 
 
 def _record(root: Path, environment: str, release: Release | None, state: records.State, words: str) -> str:

@@ -1,16 +1,14 @@
 """Move an environment to another target: destroy with the old module, write target.tf, apply the pin with the new one."""
 
-import re
 from pathlib import Path
 
 from .. import processes, state, store
 from ..errors import Integrity, MergelineError, Usage
-from . import manifest, pins, smoke, terraform
+from . import engine, manifest, pins, smoke, terraform
 from .manifest import Release
 
 MODULES = "infra/modules/service"
 LOCAL_ALONE = "dev"
-SOURCE = re.compile(r'source\s*=\s*"\.\./\.\./modules/service/([a-z]+)"')
 
 REQUIRED = {
     "local": "",
@@ -78,7 +76,8 @@ def run(root: Path, environment: str, target: str) -> str:
     at = root / pins.FOLDER / environment / "target.tf"
     before = at.read_text(encoding="utf-8")
     release = manifest.read_pin(root / pins.path(environment)).release
-    old = _refuse(environment, target, before, release)
+    old = terraform.target(root, environment)
+    _refuse(environment, target, old, release)
     folder = store.fetch(release.model.bundle_id, root, release.id) if release else None
     with processes.locked(terraform.folder(root, environment) / "deploying", f"a deployment of {environment}"):
         terraform.init(root, environment)
@@ -94,14 +93,12 @@ def run(root: Path, environment: str, target: str) -> str:
     return f"{environment}: moved from {old} to {target}, {runs}. Commit {pins.FOLDER}/{environment}/target.tf."
 
 
-def _refuse(environment: str, target: str, text: str, release: Release | None) -> str:
-    """Give the target of now, if the move is possible."""
-    found = SOURCE.search(text)
-    if found is None:
+def _refuse(environment: str, target: str, old: str | None, release: Release | None) -> None:
+    if old is None:
         raise Integrity(f"{pins.FOLDER}/{environment}/target.tf names no module of {MODULES}")
     if target not in REQUIRED:
         raise Usage(f"there is no target {target!r:.80}", f"Name one of: {', '.join(sorted(REQUIRED))}.")
-    if target == found[1]:
+    if target == old:
         raise Usage(f"{environment} runs on {target} already", f"`model deploy {environment}` applies its pin.")
     if environment == LOCAL_ALONE:
         raise Usage(f"{environment} is always local", "Name another environment.")
@@ -110,11 +107,11 @@ def _refuse(environment: str, target: str, text: str, release: Release | None) -
             f"release {release.id[:12]}, which {environment} pins, has no image",
             "Build one with `model image`, and pin a release that has it.",
         )
-    return found[1]
 
 
 def _apply(root: Path, environment: str, release: Release | None, folder: Path | None) -> str:
     terraform.init(root, environment)
+    engine.prepare(root, environment)
     terraform.apply(root, environment)
     url = str(terraform.outputs(root, environment).get("url"))
     if release and folder:

@@ -16,6 +16,7 @@ from .. import processes, repo, state
 from ..errors import Conflict, DeploymentFailed, Integrity, MergelineError, ToolMissing
 from . import pins
 
+SOURCE = re.compile(r'^\s*source\s*=\s*"\.\./\.\./modules/service/([a-z]+)/?"', re.MULTILINE)
 SUPERVISOR = "module.service.terraform_data.service"
 ERRORS: dict[int, type[MergelineError]] = {Conflict.code: Conflict, Integrity.code: Integrity}
 
@@ -43,8 +44,7 @@ def init(root: Path, environment: str) -> None:
     """Prepare the environment's folder. Raises ToolMissing, DeploymentFailed."""
     at = folder(root, environment)
     at.mkdir(parents=True, exist_ok=True)
-    local = 'backend "local"' in (root / pins.FOLDER / environment / "target.tf").read_text(encoding="utf-8")
-    path = [f"-backend-config=path={at / 'terraform.tfstate'}"] if local else []
+    path = [f"-backend-config=path={at / 'terraform.tfstate'}"] if kept_here(root, environment) else []
     _say(root, environment, "init", "-input=false", "-no-color", "-reconfigure", *path)
 
 
@@ -99,10 +99,20 @@ def lost(root: Path, environment: str) -> dict[str, Any]:
     return {"url": f"http://{found['host']}:{found['port']}", "release_id": found["release"]} if found else {}
 
 
+def target(root: Path, environment: str) -> str | None:
+    """Give how an environment runs; None when its target.tf names no module of ours."""
+    found = SOURCE.search((root / pins.FOLDER / environment / "target.tf").read_text(encoding="utf-8"))
+    return found[1] if found else None
+
+
+def kept_here(root: Path, environment: str) -> bool:
+    """Say whether an environment's state lies in a folder of this machine."""
+    return 'backend "local"' in (root / pins.FOLDER / environment / "target.tf").read_text(encoding="utf-8")
+
+
 def local(root: Path, environment: str) -> bool:
     """Say whether an environment runs as processes of this machine."""
-    target = (root / pins.FOLDER / environment / "target.tf").read_text(encoding="utf-8")
-    return '/modules/service/local"' in target
+    return target(root, environment) == "local"
 
 
 def dead(root: Path, environment: str) -> list[str]:

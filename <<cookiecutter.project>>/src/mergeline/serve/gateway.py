@@ -96,9 +96,7 @@ class Gateway:
 
     def lead(self, slot: Slot, server: str) -> None:
         """Let a free slot lead to a server, checked and without requests."""
-        self._done(
-            f"set server {BACKEND}/{slot.name} fqdn {server}", f"set server {BACKEND}/{slot.name} state drain"
-        )
+        self._done(f"set server {BACKEND}/{slot.name} fqdn {server}", f"set server {BACKEND}/{slot.name} state drain")
 
     def remember(self) -> None:
         """Write down what a gateway that starts again shall know."""

@@ -9,7 +9,6 @@ locals {
 
   prefix = "${var.name}-${var.environment}"
   image  = try(coalesce(var.pin.release.image), "")
-  pulled = { for name in [local.image, var.gateway_image] : name => name if strcontains(name, "@") }
 
   made = var.pin.release == null ? "" : substr(sha256(jsonencode({
     release = var.pin.release.id
@@ -18,6 +17,7 @@ locals {
     memory  = var.memory_mb
     env     = var.env
     secrets = var.secrets
+    module  = filesha256("${path.module}/main.tf") # two of one name cannot stand side by side
   })), 0, 8)
   servers = var.pin.release == null ? [] : [for index in range(var.replicas.min) : "${local.made}-${index}"]
 
@@ -34,35 +34,56 @@ locals {
 resource "docker_network" "servers" {
   name     = "${local.prefix}-servers"
   internal = true
+
+  labels {
+    label = "mergeline.environment"
+    value = local.prefix
+  }
 }
 
 resource "docker_network" "clients" {
   name = "${local.prefix}-clients"
+
+  labels {
+    label = "mergeline.environment"
+    value = local.prefix
+  }
 }
 
 # Where the gateway's socket and its memory of the servers lie.
 resource "docker_volume" "gateway" {
   name = "${local.prefix}-gateway"
+
+  labels {
+    label = "mergeline.environment"
+    value = local.prefix
+  }
 }
 
-resource "docker_image" "pulled" {
-  for_each     = local.pulled
-  name         = each.key
-  keep_locally = true
+# By the command, which has the registry's credentials; the provider has none. An image is kept, for going back.
+resource "terraform_data" "image" {
+  for_each = toset([for name in [local.image, var.gateway_image] : name if strcontains(name, "@")])
+  input    = each.key
+
+  provisioner "local-exec" {
+    command     = "docker image inspect \"$IMAGE\" >/dev/null 2>&1 || docker pull --quiet \"$IMAGE\""
+    environment = { IMAGE = self.input }
+  }
 }
 
 resource "docker_container" "server" {
   for_each = toset(local.servers)
 
   name                  = "${local.prefix}-${substr(try(var.pin.release.id, ""), 0, 8)}-${each.key}"
-  image                 = try(docker_image.pulled[local.image].image_id, local.image)
+  image                 = try(terraform_data.image[local.image].output, local.image)
   user                  = "10001:10001"
   read_only             = true
   tmpfs                 = { "/tmp" = "rw,noexec,nosuid,size=64m" }
   security_opts         = ["no-new-privileges"]
   memory                = local.memory
   memory_swap           = local.memory * 2 # else every plan shows a change
-  cpus                  = tostring(var.cpu)
+  cpu_period            = 100000           # not `cpus`, which the provider reads back in other words
+  cpu_quota             = floor(var.cpu * 100000)
   restart               = "unless-stopped"
   destroy_grace_seconds = 45 # longer than the server's own drain
   log_driver            = "json-file"
@@ -75,6 +96,11 @@ resource "docker_container" "server" {
 
   capabilities {
     drop = ["ALL"]
+  }
+
+  labels {
+    label = "mergeline.environment"
+    value = local.prefix
   }
 
   networks_advanced {
@@ -104,7 +130,7 @@ resource "docker_container" "server" {
 
 resource "docker_container" "gateway" {
   name                  = "${local.prefix}-gateway"
-  image                 = try(docker_image.pulled[var.gateway_image].image_id, var.gateway_image)
+  image                 = try(terraform_data.image[var.gateway_image].output, var.gateway_image)
   entrypoint            = ["sh", "-c", "printf '%s' \"$CONFIG\" >/tmp/haproxy.cfg && exec haproxy -db -f /tmp/haproxy.cfg"]
   user                  = "99:99"
   read_only             = true
@@ -118,6 +144,11 @@ resource "docker_container" "gateway" {
 
   capabilities {
     drop = ["ALL"]
+  }
+
+  labels {
+    label = "mergeline.environment"
+    value = local.prefix
   }
 
   networks_advanced {
