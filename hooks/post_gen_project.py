@@ -9,10 +9,12 @@ CHOICES = {
     # answer: (what it removes, what it moves over the defaults)
     "classification": ((), ()),
     "regression": ((), (".variants/regression",)),
+    "local": ((), ()),
+    "docker": ((), (".variants/docker",)),
     "proprietary": (("LICENSE",), ()),
 }
 
-for answer in ("<< cookiecutter.task >>", "<< cookiecutter.licence >>"):
+for answer in ("<< cookiecutter.task >>", "<< cookiecutter.target >>", "<< cookiecutter.licence >>"):
     removed, moved = CHOICES.get(answer, ((), ()))
     for name in removed:
         Path(name).unlink()

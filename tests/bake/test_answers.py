@@ -36,7 +36,7 @@ def cookiecutter(template: Path, into: Path, *answers: str) -> subprocess.Comple
         ('description=Says "late"', "description: must be one sentence without double quotes"),
         ("description=C:\\temp", "description: must be one sentence without double quotes and backslashes."),
         ("task=clustering", "the choices are ['classification', 'regression']"),
-        ("target=moon", "the choices are ['local']"),
+        ("target=moon", "the choices are ['local', 'docker']"),
         ("licence=GPL", "the choices are ['MIT', 'Apache-2.0', 'BSD-3-Clause', 'proprietary']"),
     ],
 )

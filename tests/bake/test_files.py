@@ -26,6 +26,7 @@ RENDERED = {
         for e in ("dev", "staging", "production")
         for f in ("target.tf", "terraform.tfvars")
     ),
+    *(f".variants/docker/infra/environments/{e}/target.tf" for e in ("staging", "production")),
 }
 """The only files that hold answers; everything else is copied as it stands."""
 
@@ -74,11 +75,15 @@ def test_no_answer_is_left_open_in_a_project(generated: Path) -> None:
 
 
 def test_a_file_that_is_not_listed_is_copied_byte_by_byte(generated: Path, choice: dict[str, str]) -> None:
-    variant = PROJECT / ".variants" / choice["task"]
-    moved = files(variant) if variant.is_dir() else set()
+    moved = {
+        path: PROJECT / ".variants" / answer
+        for answer in choice.values()
+        if (PROJECT / ".variants" / answer).is_dir()
+        for path in files(PROJECT / ".variants" / answer)
+    }
 
     for path in files(generated) - RENDERED:
-        source = (variant if path in moved else PROJECT) / path
+        source = moved.get(path, PROJECT) / path
         assert (generated / path).read_bytes() == source.read_bytes(), path
         assert (generated / path).stat().st_mode == source.stat().st_mode, path
 

@@ -16,9 +16,7 @@ from tests.unit import bundles
 TEMPLATE = Path(__file__).resolve().parents[2] / "<<cookiecutter.project>>"
 NAME = "flight-delays"
 ENVIRONMENTS = ("dev", "staging", "production")
-IGNORED = (
-    "/bundle/\n/results/\n/report/\n/data/\n/release.json\n/handover/\n/.dvc/cache/\n/.dvc/tmp/\n/.dvc/config.local\n"
-)
+IGNORED = "/bundle/\n/results/\n/report/\n/data/\n/release.json\n/handover/\n/.dvc/cache/\n/.dvc/tmp/\n/.dvc/config.local\n.terraform.lock.hcl\n"
 
 
 @cache

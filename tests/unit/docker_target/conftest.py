@@ -40,10 +40,9 @@ class Names:
                 return
             end = asked.index(b"\0", 12) + 5
             address = self.names.get(_name(asked))
-            wants_ipv4 = asked[end - 4 : end - 2] == b"\0\1"
-            answers = 1 if address and wants_ipv4 else 0
-            head = asked[:2] + struct.pack(">HHHHH", 0x8180 if address else 0x8183, 1, answers, 0, 0)
-            record = b"\xc0\x0c" + struct.pack(">HHIH", 1, 1, 1, 4) + socket.inet_aton(address) if answers else b""
+            found = address if asked[end - 4 : end - 2] == b"\0\1" else None  # it asks for IPv6 too
+            head = asked[:2] + struct.pack(">HHHHH", 0x8180 if address else 0x8183, 1, 1 if found else 0, 0, 0)
+            record = b"\xc0\x0c" + struct.pack(">HHIH", 1, 1, 1, 4) + socket.inet_aton(found) if found else b""
             self.line.sendto(head + asked[12:end] + record, client)
 
 

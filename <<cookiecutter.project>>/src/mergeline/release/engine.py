@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 
 from .. import processes, repo, state
-from ..errors import Conflict, DeploymentFailed, ToolMissing
+from ..errors import Conflict, DeploymentFailed, ToolMissing, Usage
 from . import pins, terraform
+from .manifest import Release
 
 LABEL = "mergeline.environment"
 PORT = re.compile(r"^\s*port\s*=\s*(\d+)", re.MULTILINE)
@@ -27,9 +28,9 @@ def prepare(root: Path, environment: str) -> None:
     """
     if terraform.target(root, environment) != "docker":
         return
-    _docker(root, "version", "--format", "{{.Server.Version}}")
+    need_engine(root)
     known = _known(terraform.folder(root, environment) / "terraform.tfstate")
-    sound = {id for id, whole in known.items() if whole}
+    sound = {name for name, whole in known.items() if whole}
     for kind in KINDS:
         command = [kind, "ls", "--quiet", "--no-trunc", *(["--all"] if kind == "container" else [])]
         strays = set(_docker(root, *command, "--filter", f"label={label(root, environment)}").split()) - sound
@@ -42,6 +43,26 @@ def prepare(root: Path, environment: str) -> None:
         if strays:
             _docker(root, kind, "rm", *(["--force"] if kind == "container" else []), *sorted(strays))
     _refuse_taken_port(root, environment)
+
+
+def need_engine(root: Path) -> None:
+    """Refuse where there is no engine. Raises ToolMissing, DeploymentFailed."""
+    try:
+        _docker(root, "version", "--format", "{{.Server.Version}}")
+    except DeploymentFailed as error:
+        raise DeploymentFailed(
+            f"no Docker engine answers: {error.args[0]}", "Start it, or name one in DOCKER_HOST."
+        ) from error
+
+
+def need_image(target: str | None, environment: str, release: Release) -> None:
+    """Refuse a release that an environment of this target cannot run. Raises Usage."""
+    if target == "docker" and release.image is None:
+        raise Usage(
+            f"release {release.id[:12]} has no image, and {environment} runs on docker",
+            "Run `make image`, then `model release build --image ID` (`docker image inspect --format {{.Id}} NAME` "
+            "gives it); on GitHub set the variable REGISTRY.",
+        )
 
 
 def label(root: Path, environment: str) -> str:

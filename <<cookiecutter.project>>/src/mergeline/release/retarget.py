@@ -16,7 +16,7 @@ REQUIRED = {
   required_providers {
     docker = {
       source  = "kreuzwerker/docker"
-      version = "~> 4.6"
+      version = "4.6.0" # this one: no lock file is kept, as its hashes differ by where a provider comes from
     }
   }
 """,
@@ -77,7 +77,7 @@ def run(root: Path, environment: str, target: str) -> str:
     before = at.read_text(encoding="utf-8")
     release = manifest.read_pin(root / pins.path(environment)).release
     old = terraform.target(root, environment)
-    _refuse(environment, target, old, release)
+    _refuse(root, environment, target, old, release)
     folder = store.fetch(release.model.bundle_id, root, release.id) if release else None
     with processes.locked(terraform.folder(root, environment) / "deploying", f"a deployment of {environment}"):
         terraform.init(root, environment)
@@ -93,7 +93,7 @@ def run(root: Path, environment: str, target: str) -> str:
     return f"{environment}: moved from {old} to {target}, {runs}. Commit {pins.FOLDER}/{environment}/target.tf."
 
 
-def _refuse(environment: str, target: str, old: str | None, release: Release | None) -> None:
+def _refuse(root: Path, environment: str, target: str, old: str | None, release: Release | None) -> None:
     if old is None:
         raise Integrity(f"{pins.FOLDER}/{environment}/target.tf names no module of {MODULES}")
     if target not in REQUIRED:
@@ -102,11 +102,10 @@ def _refuse(environment: str, target: str, old: str | None, release: Release | N
         raise Usage(f"{environment} runs on {target} already", f"`model deploy {environment}` applies its pin.")
     if environment == LOCAL_ALONE:
         raise Usage(f"{environment} is always local", "Name another environment.")
-    if target == "docker" and release is not None and release.image is None:
-        raise Usage(
-            f"release {release.id[:12]}, which {environment} pins, has no image",
-            "Build one with `model image`, and pin a release that has it.",
-        )
+    if release is not None:
+        engine.need_image(target, environment, release)
+    if target == "docker":
+        engine.need_engine(root)
 
 
 def _apply(root: Path, environment: str, release: Release | None, folder: Path | None) -> str:

@@ -1,6 +1,5 @@
 """What is pinned against what runs: a plan sees no dead or foreign process, an answer does not show drift."""
 
-import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,7 +9,7 @@ from rich.table import Table
 
 from .. import processes, state
 from ..errors import DeploymentFailed, ForgeTrouble, Integrity, MergelineError
-from . import ledger, manifest, pins, smoke, terraform
+from . import engine, ledger, manifest, pins, smoke, terraform
 from .records import Deployment
 
 Word = Literal[
@@ -158,9 +157,7 @@ def _approved(root: Path, name: str) -> list[str]:
 def _absent(root: Path, name: str, record: Deployment | None) -> tuple[Word, str]:
     if record is not None and record.state == "success" and "rehearsed" in record.description:
         return "rehearsed", record.description
-    port = re.search(
-        r"^\s*port\s*=\s*(\d+)", (root / pins.FOLDER / name / "terraform.tfvars").read_text(), re.MULTILINE
-    )
+    port = engine.PORT.search((root / pins.FOLDER / name / "terraform.tfvars").read_text(encoding="utf-8"))
     taker = processes.taker(int(port[1])) if port else None
     if taker:
         return "port taken", f"port {port[1] if port else ''} is taken by {taker}"

@@ -123,7 +123,7 @@ resource "docker_container" "server" {
 
     precondition {
       condition     = local.image != ""
-      error_message = "The target docker runs images, and the pinned release has none: build it with `model image`."
+      error_message = "The target docker runs images, and the pinned release has none: see `make image` and `model release build --image`."
     }
   }
 }
