@@ -85,7 +85,8 @@ resource "docker_container" "server" {
   cpu_period            = 100000           # not `cpus`, which the provider reads back in other words
   cpu_quota             = floor(var.cpu * 100000)
   restart               = "unless-stopped"
-  destroy_grace_seconds = 45 # longer than the server's own drain
+  stop_signal           = "SIGINT" # no grace for balancers to notice: the gateway sends it nothing by then
+  destroy_grace_seconds = 45       # what is under way is finished
   log_driver            = "json-file"
   log_opts              = { "max-size" = "10m", "max-file" = "3" }
 
@@ -183,18 +184,14 @@ resource "docker_container" "gateway" {
   }
 }
 
-# The switch. It names the gateway without depending on it: create_before_destroy would pass on to the gateway, and two
-# gateways cannot have one port. It waits for the gateway of this id instead.
+# The switch. Old servers end after it. It has no create_before_destroy of its own: that would pass on to the gateway,
+# and two gateways cannot have one port.
 resource "terraform_data" "rollout" {
   count = var.pin.release == null ? 0 : 1
 
   triggers_replace = {
     servers = [for key in local.servers : docker_container.server[key].name]
-    gateway = local.gateway_id
-  }
-
-  lifecycle {
-    create_before_destroy = true
+    gateway = docker_container.gateway.id
   }
 
   provisioner "local-exec" {
