@@ -237,5 +237,5 @@ if __name__ == "__main__":
     try:
         main()
     except (DeploymentFailed, OSError) as failure:
-        sys.stderr.write(f"error {failure}\n")
+        sys.stderr.write(f"error {failure.args[0] if isinstance(failure, DeploymentFailed) else failure}\n")
         sys.exit(getattr(failure, "code", DeploymentFailed.code))

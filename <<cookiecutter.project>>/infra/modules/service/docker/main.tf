@@ -197,10 +197,11 @@ resource "terraform_data" "rollout" {
   provisioner "local-exec" {
     command = join(" ", [
       "docker run --rm --read-only --cap-drop ALL --security-opt no-new-privileges --user 10001:10001",
-      "--network \"$NETWORK\" --volume \"$VOLUME:/tmp\" --entrypoint python \"$IMAGE\"",
+      "--label \"mergeline.environment=$LABEL\" --network \"$NETWORK\" --volume \"$VOLUME:/tmp\" --entrypoint python \"$IMAGE\"",
       "-m mergeline.serve.gateway --gateway \"$GATEWAY\" --release \"$RELEASE\" --strategy \"$STRATEGY\" $SERVERS",
     ])
     environment = {
+      LABEL    = local.prefix
       NETWORK  = docker_network.servers.name
       VOLUME   = docker_volume.gateway.name
       IMAGE    = local.image
