@@ -22,6 +22,13 @@ CONFIGURATION = TEMPLATE / "infra/modules/service/docker/haproxy.cfg.tftpl"
 NODE = "g1"
 
 
+class Server(ThreadingHTTPServer):
+    """Says nothing of connections that the gateway closes."""
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing."""
+
+
 class Names:
     """A DNS server for `names`, which maps each to an address of this machine."""
 
@@ -56,14 +63,18 @@ def _name(asked: bytes) -> str:
 
 @dataclass
 class Place:
-    """A gateway on a free port, and the servers behind it; `ready` holds those whose /ready says yes."""
+    """A gateway on a free port, and the servers behind it; `ready` holds those whose /ready says yes,
+    `fragile` those that say no once they were asked for anything else,
+    and an answer to anything else takes `slow` seconds."""
 
     folder: Path
     url: str
     names: Names
     server_port: int
     ready: set[str] = field(default_factory=set)
-    servers: list[ThreadingHTTPServer] = field(default_factory=list)
+    fragile: set[str] = field(default_factory=set)
+    slow: float = 0.0
+    servers: list[Server] = field(default_factory=list)
     process: "subprocess.Popen[bytes] | None" = None
 
     @property
@@ -79,6 +90,10 @@ class Place:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
+                if self.path != "/ready" and name in place.fragile:
+                    place.ready.discard(name)
+                if self.path != "/ready":
+                    time.sleep(place.slow)
                 content = json.dumps({"release": name}).encode()
                 self.send_response(200 if self.path != "/ready" or name in place.ready else 503)
                 self.send_header("Content-Length", str(len(content)))
@@ -88,7 +103,7 @@ class Place:
             def log_message(self, *arguments: object) -> None:
                 """Say nothing."""
 
-        server = ThreadingHTTPServer((address, self.server_port), Handler)
+        server = Server((address, self.server_port), Handler)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         self.servers.append(server)
         self.names.names[name] = address

@@ -48,7 +48,8 @@ def test_no_request_fails_and_no_old_server_answers_after_a_switch(place: Place,
     try:
         for letter in "baba":
             place.switch(f"{letter}-0", f"{letter}-1", strategy=strategy)
-            assert {ask(place.url) for _ in range(20)} == {f"{letter}-0", f"{letter}-1"}
+            assert {ask(place.url) for _ in range(20)} <= {f"{letter}-0", f"{letter}-1"}
+            assert place.taken() == [f"{letter}-0", f"{letter}-1"]
     finally:
         over.set()
         steady.join()
@@ -67,6 +68,52 @@ def test_a_server_that_does_not_become_ready_leaves_the_old_one(place: Place) ->
 
     assert place.taken() == ["a-0"]
     assert ask(place.url) == "a-0"
+
+
+@pytest.mark.parametrize(("strategy", "spared"), [("blue_green", []), ("rolling", ["b-1"])])
+def test_a_server_that_goes_down_when_it_gets_requests_stops_the_switch(
+    place: Place, strategy: str, spared: list[str]
+) -> None:
+    for name in ("a-0", "a-1", "b-0", "b-1"):
+        place.serve(name)
+    place.fragile = {"b-0", "b-1"}
+    place.switch("a-0", "a-1", strategy=strategy)
+    answered: set[str] = set()
+    over = threading.Event()
+
+    def load() -> None:
+        while not over.is_set():
+            answered.add(ask(place.url))
+
+    steady = threading.Thread(target=load, daemon=True)
+    steady.start()
+    try:
+        with pytest.raises(DeploymentFailed, match=r"server b-\d went down when it got requests"):
+            place.switch("b-0", "b-1", strategy=strategy)
+    finally:
+        over.set()
+        steady.join()
+
+    assert place.taken() == ["a-0", "a-1"]
+    assert {ask(place.url) for _ in range(20)} <= {"a-0", "a-1"}
+    assert answered.isdisjoint(spared)
+
+
+def test_a_switch_ends_when_the_old_server_has_answered_its_last_request(place: Place) -> None:
+    for name in ("a-0", "b-0"):
+        place.serve(name)
+    place.switch("a-0")
+    place.slow = 3.0
+    late: list[str] = []
+    asking = threading.Thread(target=lambda: late.append(ask(place.url)))
+    asking.start()
+    time.sleep(0.2)
+    place.slow = 0.0
+
+    place.switch("b-0")
+
+    assert late == ["a-0"]
+    asking.join()
 
 
 def test_a_killed_gateway_finds_its_servers_again(place: Place) -> None:

@@ -77,7 +77,7 @@ def due(
     if (
         record is None
         or record.state != "success"
-        or (REHEARSED in record.description and not _vanishes(root, environment, rehearse))
+        or (REHEARSED in record.description and not vanishes(root, environment, rehearse=rehearse))
     ):
         return run(root, environment, rehearse=rehearse, watch=watch, digest=digest)
     event.tell(deployed="false")
@@ -103,7 +103,7 @@ def run(
         DeploymentFailed: it did not pass; the previous release runs again.
     """
     release = pins.committed(root, environment).release
-    rehearse = _vanishes(root, environment, rehearse)
+    rehearse = vanishes(root, environment, rehearse=rehearse)
     watched = config.gates(root).promotion.watch_minutes if watch and release and not rehearse else 0.0
     folder = store.fetch(release.model.bundle_id, root, release.id) if release else None
     with processes.locked(terraform.folder(root, environment) / "deploying", f"a deployment of {environment}"):
@@ -157,7 +157,8 @@ def destroy(root: Path, environment: str) -> str:
     return f"{environment}: nothing is left running; `model deploy {environment}` brings it back."
 
 
-def _vanishes(root: Path, environment: str, rehearse: bool) -> bool:
+def vanishes(root: Path, environment: str, *, rehearse: bool) -> bool:
+    """Say whether nothing is to be left running: the machine that keeps the state may vanish with the job."""
     return rehearse or (terraform.kept_here(root, environment) and os.environ.get("RUNNER_ENVIRONMENT") == HOSTED)
 
 
