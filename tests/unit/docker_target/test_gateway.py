@@ -5,6 +5,8 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -15,6 +17,30 @@ from tests.unit.docker_target.conftest import Place
 def ask(url: str) -> str:
     with urllib.request.urlopen(f"{url}/version", timeout=5) as answer:  # noqa: S310 - the gateway of the test
         return str(json.loads(answer.read())["release"])
+
+
+@contextmanager
+def steadily(url: str) -> Iterator[set[str]]:
+    """Ask all the time, and collect who answered; none may fail."""
+    answered: set[str] = set()
+    failed: list[OSError] = []
+    over = threading.Event()
+
+    def asking() -> None:
+        while not over.is_set():
+            try:
+                answered.add(ask(url))
+            except OSError as error:
+                failed.append(error)
+
+    client = threading.Thread(target=asking)
+    client.start()
+    try:
+        yield answered
+    finally:
+        over.set()
+        client.join()
+    assert failed == []
 
 
 def test_a_gateway_without_servers_says_so(place: Place) -> None:
@@ -30,32 +56,13 @@ def test_no_request_fails_and_no_old_server_answers_after_a_switch(place: Place,
     for name in ("a-0", "a-1", "b-0", "b-1"):
         place.serve(name)
     place.switch("a-0", "a-1", strategy=strategy)
-    failed: list[str] = []
-    asked = 0
-    over = threading.Event()
-
-    def load() -> None:
-        nonlocal asked
-        while not over.is_set():
-            asked += 1
-            try:
-                ask(place.url)
-            except OSError as error:
-                failed.append(str(error))
-
-    steady = threading.Thread(target=load)
-    steady.start()
-    try:
+    with steadily(place.url) as answered:
         for letter in "baba":
             place.switch(f"{letter}-0", f"{letter}-1", strategy=strategy)
             assert {ask(place.url) for _ in range(20)} <= {f"{letter}-0", f"{letter}-1"}
             assert place.taken() == [f"{letter}-0", f"{letter}-1"]
-    finally:
-        over.set()
-        steady.join()
 
-    assert failed == []
-    assert asked > 100
+    assert answered == {"a-0", "a-1", "b-0", "b-1"}
 
 
 def test_a_server_that_does_not_become_ready_leaves_the_old_one(place: Place) -> None:
@@ -70,6 +77,18 @@ def test_a_server_that_does_not_become_ready_leaves_the_old_one(place: Place) ->
     assert ask(place.url) == "a-0"
 
 
+def test_a_slot_that_is_used_again_leads_nobody_to_the_server_it_had_before(place: Place) -> None:
+    for name in ("a-0", "b-0", "c-0"):
+        place.serve(name)
+    place.switch("a-0")
+    place.switch("b-0")
+    with steadily(place.url) as answered:
+        place.switch("c-0")
+
+    assert "c-0" in answered
+    assert answered <= {"b-0", "c-0"}
+
+
 @pytest.mark.parametrize(("strategy", "spared"), [("blue_green", []), ("rolling", ["b-1"])])
 def test_a_server_that_goes_down_when_it_gets_requests_stops_the_switch(
     place: Place, strategy: str, spared: list[str]
@@ -78,21 +97,9 @@ def test_a_server_that_goes_down_when_it_gets_requests_stops_the_switch(
         place.serve(name)
     place.fragile = {"b-0", "b-1"}
     place.switch("a-0", "a-1", strategy=strategy)
-    answered: set[str] = set()
-    over = threading.Event()
-
-    def load() -> None:
-        while not over.is_set():
-            answered.add(ask(place.url))
-
-    steady = threading.Thread(target=load, daemon=True)
-    steady.start()
-    try:
-        with pytest.raises(DeploymentFailed, match=r"server b-\d went down when it got requests"):
-            place.switch("b-0", "b-1", strategy=strategy)
-    finally:
-        over.set()
-        steady.join()
+    words = r"server b-\d went down when it got requests"
+    with steadily(place.url) as answered, pytest.raises(DeploymentFailed, match=words):
+        place.switch("b-0", "b-1", strategy=strategy)
 
     assert place.taken() == ["a-0", "a-1"]
     assert {ask(place.url) for _ in range(20)} <= {"a-0", "a-1"}
