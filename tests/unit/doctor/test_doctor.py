@@ -85,6 +85,20 @@ def test_terraform_is_asked_for_its_version(
     assert only(machine.terraform(project.root)).level == level
 
 
+def test_an_environment_that_runs_on_docker_asks_for_it(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert only(machine.docker(project.root)).level == "ok"
+    target = project.root / "infra/environments/staging/target.tf"
+    target.write_text(target.read_text().replace("service/local", "service/docker"))
+
+    found = only(machine.docker(project.root))
+
+    assert found.level == "warn"
+    assert "needed by `make image`, `model deploy staging`" in found.says
+
+
 def test_a_port_that_is_taken_is_named_with_its_taker(project: Project) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -61,14 +61,20 @@ def terraform(root: Path) -> Iterator[Finding]:
 
 
 def docker(root: Path) -> Iterator[Finding]:
-    """Only images need it."""
+    """Images need it, and environments that run on it."""
+    targets = sorted((root / "infra" / "environments").glob("*/target.tf"))
+    on_it = [at.parent.name for at in targets if "service/docker" in at.read_text(encoding="utf-8")]
+    lost = ", ".join(["`make image`", *(f"`model deploy {name}`" for name in on_it)])
     if shutil.which("docker") is None:
-        yield ok("docker", "not on the PATH; only `make image` needs it")
+        if on_it:
+            yield warn("docker", f"not on the PATH; it is needed by {lost}", "Install Docker's command line.")
+        else:
+            yield ok("docker", f"not on the PATH; only {lost} needs it")
         return
     try:
         yield ok("docker", f"engine {repo.run(['docker', 'version', '--format', '{{.Server.Version}}'], root)}")
     except MergelineError:
-        yield warn("docker", "no engine answers, so `make image` cannot run", "Start the Docker engine.")
+        yield warn("docker", f"no engine answers, so {lost} cannot run", "Start the Docker engine.")
 
 
 def ports(root: Path) -> Iterator[Finding]:

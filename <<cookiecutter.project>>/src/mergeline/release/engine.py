@@ -1,12 +1,11 @@
 """The Docker engine of an environment whose target is docker: what Terraform's provider does not look after."""
 
 import json
-import os
 import re
 from pathlib import Path
 
 from .. import processes, repo, state
-from ..errors import Conflict, DeploymentFailed, ToolMissing, Usage
+from ..errors import Conflict, DeploymentFailed, Usage
 from . import pins, terraform
 from .manifest import Release
 
@@ -70,17 +69,6 @@ def label(root: Path, environment: str) -> str:
     return f"{LABEL}={state.project(root)}-{environment}"
 
 
-def host(root: Path) -> dict[str, str]:
-    """Give DOCKER_HOST for Terraform's provider, which does not read the command's own choice of an engine."""
-    if os.environ.get("DOCKER_HOST") or os.environ.get("DOCKER_CONTEXT"):
-        return {}
-    try:
-        found = _docker(root, "context", "inspect", "--format", "{{.Endpoints.docker.Host}}")
-    except (ToolMissing, DeploymentFailed):
-        return {}
-    return {"DOCKER_HOST": found} if found else {}
-
-
 def _refuse_taken_port(root: Path, environment: str) -> None:
     settings = root / pins.FOLDER / environment / "terraform.tfvars"
     found = PORT.search(settings.read_text(encoding="utf-8"))
@@ -91,7 +79,7 @@ def _refuse_taken_port(root: Path, environment: str) -> None:
     if _docker(root, *publishing, "--filter", f"label={label(root, environment)}"):
         return
     names = _docker(root, *publishing).split()
-    here = os.environ.get("DOCKER_HOST", "unix:").startswith("unix:")
+    here = (terraform.docker_host(root) or "unix:").startswith("unix:")
     taker = f"the container {names[0]}" if names else processes.taker(port) if here else None
     if taker:
         raise Conflict(

@@ -115,6 +115,16 @@ def local(root: Path, environment: str) -> bool:
     return target(root, environment) == "local"
 
 
+def docker_host(root: Path) -> str | None:
+    """Give where the engine is that the docker command uses; None where there is no such command."""
+    if chosen := os.environ.get("DOCKER_HOST"):
+        return chosen
+    try:
+        return repo.run(["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"], root) or None
+    except MergelineError:
+        return None
+
+
 def dead(root: Path, environment: str) -> list[str]:
     """Name the resource to replace when Terraform believes in a supervisor that has died."""
     lock = folder(root, environment) / "run" / "lock"
@@ -129,6 +139,8 @@ def _variables(root: Path, environment: str) -> dict[str, str]:
         "MERGELINE_PYTHON": sys.executable,
         **repo.environment(root),
     }
+    if target(root, environment) == "docker" and (host := docker_host(root)):
+        found["DOCKER_HOST"] = host  # the provider does not look for the command's choice
     if chosen := os.environ.get("MERGELINE_STATE"):
         found["MERGELINE_STATE"] = str(Path(chosen).absolute())  # provisioners run in another folder
     return found

@@ -10,12 +10,15 @@ locals {
   prefix = "${var.name}-${var.environment}"
   image  = try(coalesce(var.pin.release.image), "")
 
+  experiment = var.pin.experiment == null ? {} : { MERGELINE_EXPERIMENT = jsonencode(var.pin.experiment) }
+  env        = merge(var.env, local.experiment)
+
   made = var.pin.release == null ? "" : substr(sha256(jsonencode({
     release = var.pin.release.id
     image   = local.image
     cpu     = var.cpu
     memory  = var.memory_mb
-    env     = var.env
+    env     = local.env
     secrets = var.secrets
     module  = filesha256("${path.module}/main.tf") # two of one name cannot stand side by side
   })), 0, 8)
@@ -92,7 +95,7 @@ resource "docker_container" "server" {
 
   env = concat(
     ["MERGELINE_RELEASE=${try(var.pin.release.id, "")}", "MERGELINE_SECRETS=${length(var.secrets) > 0 ? "/run/secrets" : ""}"],
-    [for key, value in var.env : "${key}=${value}"],
+    [for key, value in local.env : "${key}=${value}"],
   )
 
   capabilities {
@@ -172,11 +175,6 @@ resource "docker_container" "gateway" {
   }
 
   lifecycle {
-    precondition {
-      condition     = var.pin.experiment == null
-      error_message = "The target docker serves no experiment."
-    }
-
     precondition {
       condition     = length(var.token_hashes) == 0
       error_message = "The target docker asks for no token: leave token_hashes empty, or choose another target."

@@ -103,3 +103,34 @@ run "refuses_a_gateway_by_tag" {
 
   expect_failures = [var.gateway_image]
 }
+
+run "hands_the_experiment_to_the_servers" {
+  command = plan
+
+  variables {
+    env = { GREETING = "hello" }
+    pin = {
+      release = {
+        id    = "1111111111111111111111111111111111111111111111111111111111111111"
+        image = "sha256:2222222222222222222222222222222222222222222222222222222222222222"
+        model = { name = "flight-delays", bundle_id = "3333333333333333333333333333333333333333333333333333333333333333" }
+      }
+      experiment = {
+        release = {
+          id    = "4444444444444444444444444444444444444444444444444444444444444444"
+          model = { name = "flight-delays", bundle_id = "6666666666666666666666666666666666666666666666666666666666666666" }
+        }
+        kind  = "canary"
+        share = 0.1
+      }
+    }
+  }
+
+  assert {
+    condition = alltrue([
+      for one in docker_container.server :
+      contains(one.env, "MERGELINE_EXPERIMENT=${jsonencode(var.pin.experiment)}") && contains(one.env, "GREETING=hello")
+    ])
+    error_message = "A server gets the experiment as the pin has it, beside its own variables."
+  }
+}
