@@ -9,7 +9,13 @@ from pathlib import Path
 
 from .errors import MergelineError, RepositoryTrouble, ToolMissing
 
-QUIET = {"DVC_NO_ANALYTICS": "1", "DO_NOT_TRACK": "1", "MLFLOW_DISABLE_TELEMETRY": "true", "CHECKPOINT_DISABLE": "1"}
+QUIET = {
+    "DVC_NO_ANALYTICS": "1",
+    "DO_NOT_TRACK": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "ORT_DISABLE_TELEMETRY": "1",
+    "CHECKPOINT_DISABLE": "1",
+}
 
 FIRST = 'git add --all && git commit --message "Start"'
 

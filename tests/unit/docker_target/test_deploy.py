@@ -47,16 +47,14 @@ def test_a_container_has_no_right_that_it_does_not_need(place: Project, docker: 
         assert host["CapDrop"] == ["ALL"]
         assert host["SecurityOpt"] == ["no-new-privileges"]
         assert bool(host["Memory"]) == serves
+        assert ("ORT_DISABLE_TELEMETRY=1" in one["Config"]["Env"]) == serves
         assert bool(one["NetworkSettings"]["Ports"].get("8080/tcp")) == (not serves)
         assert [*one["NetworkSettings"]["Networks"]] == [f"{NAME}-staging-servers"] or not serves
     assert json.loads(docker.say("network", "inspect", f"{NAME}-staging-servers"))[0]["Internal"]
 
 
-@pytest.mark.parametrize("strategy", ["blue_green", "rolling"])
-def test_a_switch_and_a_rollback_lose_nothing(place: Project, docker: Docker, strategy: str) -> None:
+def test_a_switch_and_a_rolling_way_back_lose_nothing(place: Project, docker: Docker) -> None:
     variables = place.root / "infra/environments/staging/terraform.tfvars"
-    variables.write_text(variables.read_text() + f'strategy = "{strategy}"\n')
-    place.commit("Choose a strategy")
     first = pin(place, docker, 2)
     url = str(deploy.run(place.root, "staging").url)
     second = pin(place, docker, 3)
@@ -65,6 +63,8 @@ def test_a_switch_and_a_rollback_lose_nothing(place: Project, docker: Docker, st
         switched = time.monotonic()
         time.sleep(1)
         back = time.monotonic()
+        variables.write_text(variables.read_text() + 'strategy = "rolling"\n')
+        place.commit("Choose a strategy")
         promotion.rollback(place.root, "staging", to=None, reason="test", pull_request=False)
         deploy.run(place.root, "staging")
         returned = time.monotonic()
