@@ -7,13 +7,14 @@ export VIRTUAL_ENV := $(CURDIR)/.venv
 unexport PYTHONPATH PYTHONDONTWRITEBYTECODE
 
 PYTHON ?= python3
+TARGET ?= local
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
 help: ## Show the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
 
-demo: .venv/.ready-demo ## Play the whole loop on this machine: pull request, verdict, release, promotion, rollback
-	@python -m tools.demo play
+demo: .venv/.ready-demo ## Play the whole loop on this machine: pull request, verdict, release, rollback (TARGET=docker)
+	@python -m tools.demo play --target $(TARGET)
 
 demo-down: .venv/.ready-demo ## Stop what the demo left running
 	@python -m tools.demo down
@@ -43,8 +44,8 @@ bench-verdict: .venv/.ready-dev ## Measure whether the verdicts are true: false 
 bench-compare: .venv/.ready-dev ## Measure how fast and small judging is, against a loop over scikit-learn
 	PYTHONPATH="<<cookiecutter.project>>/src" python -m tools.speed
 
-bench-deploy: .venv/.ready-dev ## Measure promotions and rollbacks under steady requests: lost, wrong, seconds
-	python -m tools.rollouts
+bench-deploy: .venv/.ready-dev ## Measure promotions and rollbacks under steady requests (TARGET=docker)
+	python -m tools.rollouts --target $(TARGET)
 
 .venv/.ready-%: requirements/%.txt
 	@test -x .venv/bin/uv || { $(PYTHON) -m venv .venv && .venv/bin/python -m pip install --quiet --disable-pip-version-check uv; }

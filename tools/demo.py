@@ -18,22 +18,31 @@ from tools.need import Missing, find
 from tools.play import HERE, HOME, LOG, PROJECT, Failed, Judged, Play, console
 
 PORTS = {"staging": 8101, "production": 8102}
+PROGRAMS = {"local": ("git", "terraform"), "docker": ("git", "terraform", "docker")}
+"""What each target needs on the PATH."""
 TOOL_MISSING = 10  # as the generated project's errors.py has it
 
 
-def play() -> dict[str, float]:
-    """Tell the whole story, (a) to (e); give the seconds that each part took."""
+def play(target: str = "local", gateway: str | None = None) -> dict[str, float]:
+    """Tell the whole story, (a) to (e); give the seconds that each part took.
+
+    Args:
+        target: how staging and production run: local or docker.
+        gateway: of docker: the id of an image of HAProxy that the engine has; None takes the one that the module pins.
+    """
     started = time.monotonic()
-    for program in ("git", "terraform"):
+    for program in PROGRAMS[target]:
         find(program)
     down()
     ports_are_free()
     shutil.rmtree(HOME, ignore_errors=True)
     HOME.mkdir(parents=True)
-    acting = Play(LOG)
+    acting = Play(LOG, target)
 
     acting.chapter("a", "A project is born, main is trained, and its first release runs in staging and production.")
-    bake(HOME, {"project": PROJECT.name, "owner": "ada"})
+    bake(HOME, {"project": PROJECT.name, "owner": "ada", "target": target})
+    if gateway:
+        choose_gateway(gateway)
     console.print(f"  [green]✓[/] cookiecutter  [dim]{PROJECT}[/]")
     acting.do("git", "init", "--quiet", "--initial-branch", "main")
     acting.do("git", "add", "--all")
@@ -67,6 +76,14 @@ def play() -> dict[str, float]:
     check(first, second, third, caller)
     ending(acting, caller, time.monotonic() - started)
     return acting.times
+
+
+def choose_gateway(image: str) -> None:
+    """Let the environments take this image of HAProxy."""
+    for environment in PORTS:
+        file = PROJECT / "infra/environments" / environment / "target.tf"
+        head, module, inputs = file.read_text(encoding="utf-8").rpartition("  name         = var.name\n")
+        file.write_text(f'{head}  gateway_image = "{image}"\n\n{module}{inputs}', encoding="utf-8")
 
 
 def running() -> str:
@@ -151,10 +168,12 @@ def main(arguments: Sequence[str]) -> None:
     """Play the story, or stop what it left running. Exits with 10 where a program cannot be had."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=["play", "down"])
-    what = parser.parse_args(arguments).what
+    parser.add_argument("--target", choices=list(PROGRAMS), default="local", help="how staging and production run")
+    parser.add_argument("--gateway", help="of docker: the id of an image of HAProxy that the engine has")
+    given = parser.parse_args(arguments)
     try:
-        if what == "play":
-            play()
+        if given.what == "play":
+            play(given.target, given.gateway)
         else:
             down()
             console.print("Nothing of the demo is running.")

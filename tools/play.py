@@ -50,8 +50,9 @@ class Judged:
 class Play:
     """Runs the story's commands in the project, shows each with its time, keeps what they print."""
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, log: Path, target: str = "local") -> None:
         self.log = log
+        self.target = target
         self.times: dict[str, float] = {}
         self.part = ""
         self.env = {
@@ -98,12 +99,18 @@ class Play:
 
     def release(self, *, production: bool) -> None:
         """Do what a merge does: the reviewed model becomes a release and goes to staging (and production)."""
-        self.do("model", "release", "build")
+        image = ["--image", self.image()] if self.target == "docker" else []
+        self.do("model", "release", "build", *image)
         self.do("model", "release", "publish")
         self.do("model", "deploy", "staging")
         if production:
             self.do("model", "promote", "production")
             self.do("model", "deploy", "production")
+
+    def image(self) -> str:
+        """Build the image of the model and give its id."""
+        self.do("make", "image")
+        return self.do("docker", "image", "inspect", "--format", "{{.Id}}", PROJECT.name).strip()
 
     def pull_request(self, branch: str, change: story.Change, *, expect: int = 0, attribute: bool = False) -> Judged:
         """Do what a pull request does: train the change, judge it against main, show the comment's first lines.

@@ -91,9 +91,13 @@ def providers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def gateway(docker: Docker, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The id of an image of HAProxy, of this machine's own program and the libraries that it needs."""
+    """The id of an image of HAProxy."""
+    return gateway_image(docker, tmp_path_factory.mktemp("haproxy"))
+
+
+def gateway_image(docker: Docker, folder: Path) -> str:
+    """Make an image of this machine's own HAProxy and the libraries that it needs; give its id."""
     program = need("haproxy")
-    folder = tmp_path_factory.mktemp("haproxy")
     linked = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
     files = [Path(word) for line in linked.splitlines() for word in line.split() if word.startswith("/")]
     for file in files:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tools.rollouts import GOAL_SECONDS, Kind
+from tools.rollouts import Kind
 from tools.traffic import Traffic
 
 ROWS = [{"distance": 1.0}]
@@ -96,10 +96,10 @@ def test_an_error_of_the_server_is_a_lost_request(server: Answers) -> None:
 @pytest.mark.parametrize(
     ("kind", "broken"),
     [
-        (Kind([1.0, 2.0]), False),
-        (Kind([1.0, GOAL_SECONDS + 1.0]), True),
-        (Kind([1.0], plans=1), True),
-        (Kind([1.0], differing=1), True),
+        (Kind("local", 20, [1.0, 2.0]), False),
+        (Kind("local", 20, [1.0, 20.5]), True),
+        (Kind("local", 20, [1.0], plans=1), True),
+        (Kind("local", 20, [1.0], differing=1), True),
     ],
 )
 def test_a_rollout_that_is_slow_or_leaves_something_to_do_breaks_the_benchmark(kind: Kind, broken: bool) -> None:
