@@ -8,12 +8,16 @@ import pytest
 
 from mergeline.release import deploy, ledger, promotion, status, terraform
 from mergeline.release.manifest import Release
+from tests.drills.hands import Hands, OnDocker, OnLocal, port_of
 from tests.unit.bundles import ROWS
-from tests.unit.local_target.conftest import place, port, release
+from tests.unit.docker_target.staging import docker, gateway, providers
+from tests.unit.docker_target.staging import place as docker_place
+from tests.unit.local_target.conftest import place as local_place
+from tests.unit.local_target.conftest import port
 from tests.unit.project import Project
 from tools.traffic import Traffic
 
-__all__ = ["place", "port"]
+__all__ = ["docker", "docker_place", "gateway", "local_place", "port", "providers"]
 
 KEPT = pytest.StashKey[list[Traffic]]()
 
@@ -22,9 +26,13 @@ KEPT = pytest.StashKey[list[Traffic]]()
 class Drill:
     """The environment staging of a project, with the release that ran when the drill began."""
 
-    project: Project
+    hands: Hands
     first: Release
     traffic: Traffic
+
+    @property
+    def project(self) -> Project:
+        return self.hands.project
 
     @property
     def root(self) -> Path:
@@ -37,7 +45,7 @@ class Drill:
 
     def pin(self, seed: int) -> Release:
         """Make a release and pin it; from now on it may answer."""
-        made = release(self.project, seed)
+        made = self.hands.pin(seed)
         self.traffic.right |= {made.id}
         return made
 
@@ -59,13 +67,20 @@ class Drill:
         return [(m.action, m.last.state if m.last else None) for m in reversed(moves)]
 
 
+@pytest.fixture(params=["local", "docker"])
+def hands(request: pytest.FixtureRequest) -> Hands:
+    """Hands on an environment of each target that runs here."""
+    place = request.getfixturevalue(f"{request.param}_place")
+    return OnLocal(place) if request.param == "local" else OnDocker(place, request.getfixturevalue("docker"))
+
+
 @pytest.fixture
-def drill(place: Project, port: int, request: pytest.FixtureRequest) -> Iterator[Drill]:
+def drill(hands: Hands, request: pytest.FixtureRequest) -> Iterator[Drill]:
     """Serve a first release under traffic; nothing may be lost or wrong when the drill is over."""
-    first = release(place, 1)
-    deploy.run(place.root, "staging")
-    with Traffic(port, [first.id], ROWS) as traffic:
-        yield Drill(place, first, traffic)
+    first = hands.pin(1)
+    deploy.run(hands.project.root, "staging")
+    with Traffic(port_of(hands.project), [first.id], ROWS) as traffic:
+        yield Drill(hands, first, traffic)
     request.config.stash.setdefault(KEPT, []).append(traffic)
     assert traffic.answered > 20
     assert traffic.lost == []

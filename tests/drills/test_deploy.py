@@ -10,13 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from mergeline import state
 from mergeline.errors import Conflict, DeploymentFailed, Integrity, Usage
 from mergeline.release import deploy, promotion, reconcile, status
 from tests.drills.conftest import Drill
+from tests.drills.hands import Hands
 from tests.tools import until, without
-from tests.unit.local_target.test_deploy import break_answers
-from tests.unit.project import Project
 
 pytestmark = pytest.mark.slow
 
@@ -41,11 +39,6 @@ def fill(file: Path) -> None:
             out.write(b"0" * 4096)
 
 
-def switching(drill: Drill) -> bool:
-    """Say whether a new worker is being started beside the old one."""
-    return len(state.supervisor(drill.folder / "run").get("workers", [])) > 1
-
-
 def test_a_pin_whose_hash_is_wrong_is_refused(drill: Drill) -> None:
     drill.pin(2)
     pin = drill.project.pin("staging")
@@ -67,7 +60,7 @@ def test_a_release_that_never_ran_in_staging_is_not_promoted(drill: Drill) -> No
 
 
 def test_a_bundle_that_fails_its_smoke_test_is_taken_back(drill: Drill) -> None:
-    bad = break_answers(drill.project)
+    bad = drill.hands.pin_broken()
     drill.traffic.right |= {bad.id}
 
     with pytest.raises(DeploymentFailed, match="runs again"):
@@ -79,7 +72,7 @@ def test_a_bundle_that_fails_its_smoke_test_is_taken_back(drill: Drill) -> None:
 def test_a_deployment_that_is_killed_is_finished_by_the_next_one(drill: Drill) -> None:
     second = drill.pin(2)
     killed = start(drill)
-    until(lambda: switching(drill))
+    until(drill.hands.under_way)
     os.killpg(killed.pid, signal.SIGKILL)
     killed.communicate()
     assert status.look(drill.root, "staging").running in {drill.first.id, second.id}
@@ -92,7 +85,7 @@ def test_a_deployment_that_is_killed_is_finished_by_the_next_one(drill: Drill) -
 def test_of_two_deployments_at_once_one_is_refused(drill: Drill) -> None:
     second = drill.pin(2)
     other = start(drill)
-    until(lambda: switching(drill))
+    until(drill.hands.under_way)
 
     with pytest.raises(Conflict, match="a deployment of staging is under way"):
         drill.deploy()
@@ -101,6 +94,7 @@ def test_of_two_deployments_at_once_one_is_refused(drill: Drill) -> None:
     drill.serves(second)
 
 
+@pytest.mark.parametrize("hands", ["local"], indirect=True)
 def test_a_lost_state_is_taken_over(drill: Drill) -> None:
     for file in drill.folder.glob("terraform.tfstate*"):
         file.unlink()
@@ -111,11 +105,9 @@ def test_a_lost_state_is_taken_over(drill: Drill) -> None:
 
 
 def test_a_server_that_is_killed_by_hand_is_back_at_once(drill: Drill) -> None:
-    run = drill.folder / "run"
-    (before,) = state.supervisor(run)["workers"]
-    os.kill(before["pid"], signal.SIGKILL)
+    back = drill.hands.kill_server()
 
-    until(lambda: state.supervisor(run)["restarts"] == 1 and state.supervisor(run)["workers"] not in ([], [before]))
+    until(back)
     drill.serves(drill.first)
 
 
@@ -133,7 +125,7 @@ def test_a_change_of_the_infrastructure_is_applied_without_a_gap(drill: Drill) -
 def test_a_rollback_while_a_rollout_is_on_waits_for_it(drill: Drill) -> None:
     drill.pin(2)
     rollout = start(drill)
-    until(lambda: switching(drill))
+    until(drill.hands.under_way)
     drill.back()
 
     with pytest.raises(Conflict, match="under way"):
@@ -163,12 +155,12 @@ def test_without_a_release_before_there_is_none_to_go_back_to(drill: Drill) -> N
     drill.serves(drill.first)
 
 
-def test_a_first_release_that_fails_leaves_nothing_running(place: Project) -> None:
-    break_answers(place)
+def test_a_first_release_that_fails_leaves_nothing_running(hands: Hands) -> None:
+    hands.pin_broken()
 
     with pytest.raises(DeploymentFailed, match="nothing is left running"):
-        deploy.run(place.root, "staging")
-    assert status.look(place.root, "staging").word == "not deployed"
+        deploy.run(hands.project.root, "staging")
+    assert status.look(hands.project.root, "staging").word == "not deployed"
 
 
 @pytest.fixture

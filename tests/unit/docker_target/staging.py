@@ -23,6 +23,8 @@ from tests.unit.project import NAME, TEMPLATE, Project
 from tools.need import Missing
 from tools.traffic import PAUSE, predict
 
+GATEWAY = f"{NAME}-staging-gateway"
+
 
 class Load:
     """Steady requests on a connection that is kept and on fresh ones, none asked twice: what failed, who answered when."""
@@ -136,8 +138,8 @@ def place(
     assert owned(docker) == []
 
 
-def pin(project: Project, docker: Docker, seed: int) -> Release:
-    """Train a model, build its image, release it, and pin it in staging."""
+def image(project: Project, docker: Docker, seed: int) -> str:
+    """Train a model and build its image; give its id."""
     project.train(seed)
     context = project.root.parent / f"context-{seed}"
     context.mkdir()
@@ -145,14 +147,23 @@ def pin(project: Project, docker: Docker, seed: int) -> Release:
         copy = shutil.copytree if (TEMPLATE / name).is_dir() else shutil.copy
         copy(TEMPLATE / name, context / name)
     shutil.copytree(project.root / "bundle", context / "bundle")
-    image = docker.say("build", "--quiet", "--build-arg", f"BASE={base_image(docker)}", context)
-    made = build.run(project.root, image=image).release
+    return docker.say("build", "--quiet", "--build-arg", f"BASE={base_image(docker)}", context)
+
+
+def pin(project: Project, docker: Docker, seed: int) -> Release:
+    """Train a model, build its image, release it, and pin it in staging."""
+    made = build.run(project.root, image=image(project, docker, seed)).release
     promotion.promote(project.root, "staging", release=None, pull_request=False)
     return made
 
 
 def look(project: Project) -> status.Environment:
     return status.look(project.root, "staging")
+
+
+def containers(docker: Docker) -> list[str]:
+    """Name the containers of staging, stopped ones too."""
+    return docker.say("ps", "--all", "--format", "{{.Names}}", "--filter", f"name={NAME}-staging").split()
 
 
 def owned(docker: Docker) -> list[str]:

@@ -14,18 +14,24 @@ from mergeline.errors import Conflict
 from mergeline.release import deploy, reconcile, terraform
 from tests.tooling.docker import Docker
 from tests.tools import until
-from tests.unit.docker_target.staging import Load, docker, gateway, look, owned, pin, place, providers, version
+from tests.unit.docker_target.staging import (
+    GATEWAY,
+    Load,
+    containers,
+    docker,
+    gateway,
+    look,
+    owned,
+    pin,
+    place,
+    providers,
+    version,
+)
 from tests.unit.project import NAME, TEMPLATE, Project
 
 __all__ = ["docker", "gateway", "place", "providers"]
 
 pytestmark = pytest.mark.slow
-
-GATEWAY = f"{NAME}-staging-gateway"
-
-
-def containers(docker: Docker) -> list[str]:
-    return docker.say("ps", "--all", "--format", "{{.Names}}", "--filter", f"name={NAME}-staging").split()
 
 
 def answers(url: str, release: str) -> bool:
