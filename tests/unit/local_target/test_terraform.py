@@ -77,6 +77,18 @@ def test_an_environment_is_valid_and_starts_without_a_release(
     assert (folder / "pin.json").read_text() == '{\n  "experiment": null,\n  "release": null\n}\n'
 
 
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_an_environment_of_a_docker_project_is_valid(environment: str, tmp_path: Path) -> None:
+    folder = bake(tmp_path, {"project": NAME, "target": "docker"}) / "infra/environments" / environment
+    env = providers(tmp_path)
+    terraform(folder, tmp_path / "data", "init", "-input=false", "-no-color", "-backend=false", env=env)
+
+    terraform(folder, tmp_path / "data", "validate", env=env)
+
+    target = "local" if environment == "dev" else "docker"
+    assert f'source = "../../modules/service/{target}"' in (folder / "target.tf").read_text()
+
+
 INTERFACE = ("variables.tf", "outputs.tf", "tests/contract.tftest.hcl")
 
 
