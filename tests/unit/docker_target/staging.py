@@ -143,7 +143,7 @@ def image(project: Project, docker: Docker, seed: int) -> str:
     project.train(seed)
     context = project.root.parent / f"context-{seed}"
     context.mkdir()
-    for name in ("Dockerfile", "requirements", "src"):
+    for name in (".dockerignore", "Dockerfile", "requirements", "src"):
         copy = shutil.copytree if (TEMPLATE / name).is_dir() else shutil.copy
         copy(TEMPLATE / name, context / name)
     shutil.copytree(project.root / "bundle", context / "bundle")
