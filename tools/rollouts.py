@@ -18,7 +18,7 @@ from tools import demo, story
 from tools.play import LOG, PROJECT, Play
 from tools.traffic import Traffic
 
-ROUNDS = 20
+ROUNDS = 10
 GOAL_SECONDS = {"local": 20, "docker": 40}
 STRATEGIES = {"local": ("blue_green",), "docker": ("blue_green", "rolling")}
 """The local target has one way to switch."""
