@@ -1,4 +1,4 @@
-"""Terraform's docker provider for the tests: downloaded by Terraform, else built from its Go source, once."""
+"""Terraform's providers for the tests: downloaded by Terraform, else from a mirror on this machine, else built, once."""
 
 import os
 import platform
@@ -15,15 +15,47 @@ SOURCE = "github.com/kreuzwerker/terraform-provider-docker"
 CALLED = "github.com/terraform-providers/terraform-provider-docker"
 """The path that its go.mod names: not the one that it is fetched by, so a module that replaces one by the other."""
 CACHE = HERE / ".cache" / "providers"
-ASKED = f"""terraform {{
+AWS = "5.100.0"
+MIRRORS = [Path("/opt"), Path("/usr/local/share"), Path("/usr/share")]
+"""Folders below which a machine may keep a mirror of providers: DIR/*/registry.terraform.io/..."""
+ASKED = """terraform {{
   required_providers {{
-    docker = {{
-      source  = "kreuzwerker/docker"
-      version = "{VERSION}"
+    it = {{
+      source  = "{source}"
+      version = "{version}"
     }}
   }}
 }}
 """
+MIRROR = """provider_installation {{
+  filesystem_mirror {{
+    path = "{path}"
+  }}
+}}
+disable_checkpoint = true
+"""
+
+
+def aws(scratch: Path) -> dict[str, str]:
+    """Give the variables with which Terraform finds the provider of AWS; none where it can download it.
+
+    Args:
+        scratch: an empty folder to try it in.
+
+    Raises:
+        Missing: it can neither be downloaded nor lies in a mirror; building it takes longer than all tests.
+    """
+    configuration = CACHE / f"aws-{AWS}" / "terraform.rc"
+    if configuration.is_file():
+        return {"TF_CLI_CONFIG_FILE": str(configuration)}
+    if (reason := _initialised(scratch, "hashicorp/aws", AWS)) is None:
+        return {}
+    for path in (mirror for place in MIRRORS for mirror in place.glob("*/registry.terraform.io")):
+        if (path / "hashicorp" / "aws" / AWS).is_dir():
+            configuration.parent.mkdir(parents=True, exist_ok=True)
+            configuration.write_text(MIRROR.format(path=path.parent))
+            return {"TF_CLI_CONFIG_FILE": str(configuration)}
+    raise Missing(f"Terraform's aws provider {AWS} can neither be downloaded nor is in a mirror: {reason}")
 
 
 def settings(scratch: Path) -> dict[str, str]:
@@ -39,24 +71,27 @@ def settings(scratch: Path) -> dict[str, str]:
     configuration = mirror / "terraform.rc"
     if configuration.is_file():
         return {"TF_CLI_CONFIG_FILE": str(configuration)}
-    (scratch / "main.tf").write_text(ASKED)
-    tried = subprocess.run(
-        [find("terraform"), f"-chdir={scratch}", "init", "-input=false", "-no-color"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if tried.returncode == 0:
+    if _initialised(scratch, "kreuzwerker/docker", VERSION) is None:
         return {}
     machine = platform.machine().lower()
     kind = f"{sys.platform}_{MACHINES.get(machine, machine)}"
     folder = mirror / "registry.terraform.io/kreuzwerker/docker" / VERSION / kind
     folder.mkdir(parents=True, exist_ok=True)
     _build(mirror / "source", folder / f"terraform-provider-docker_v{VERSION}")
-    configuration.write_text(
-        f'provider_installation {{\n  filesystem_mirror {{\n    path = "{mirror}"\n  }}\n}}\ndisable_checkpoint = true\n'
-    )
+    configuration.write_text(MIRROR.format(path=mirror))
     return {"TF_CLI_CONFIG_FILE": str(configuration)}
+
+
+def _initialised(scratch: Path, source: str, version: str) -> str | None:
+    """Give why Terraform does not find a provider as this machine sets it up; None if it does."""
+    (scratch / "main.tf").write_text(ASKED.format(source=source, version=version))
+    tried = subprocess.run(
+        [find("terraform"), f"-chdir={scratch}", "init", "-input=false", "-no-color"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return None if tried.returncode == 0 else " ".join(tried.stderr.split())[-200:]
 
 
 def _build(source: Path, program: Path) -> None:

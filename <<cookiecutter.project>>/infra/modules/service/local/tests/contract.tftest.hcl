@@ -1,6 +1,7 @@
 # What every target promises. The same file runs against each module.
 
 # Nothing is reached: a mock that a module has no use for is neither installed nor asked.
+mock_provider "aws" {}
 mock_provider "docker" {}
 
 variables {
@@ -18,6 +19,14 @@ variables {
     }
     experiment = null
   }
+
+  # What one target demands, the others do not read.
+  vpc_id                   = "vpc-0123456789abcdef0"
+  load_balancer_subnet_ids = ["subnet-0a", "subnet-0b"]
+  server_subnet_ids        = ["subnet-0c", "subnet-0d"]
+  certificate_arn          = "arn:aws:acm:eu-central-1:123456789012:certificate/01234567-89ab-cdef-0123-456789abcdef"
+  domain                   = "delays.example.org"
+  client_cidrs             = ["10.0.0.0/8"]
 }
 
 run "reports_the_pinned_release" {
