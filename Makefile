@@ -23,6 +23,7 @@ lock: .venv/.ready-demo ## Resolve requirements/*.in into hashed locks
 	cd requirements && $(COMPILE) dev.in --output-file dev.txt
 	cd requirements && $(COMPILE) --constraint dev.txt demo.in --output-file demo.txt
 	cd requirements && $(COMPILE) go.in --output-file go.txt
+	cd requirements && $(COMPILE) checkov.in --output-file checkov.txt
 
 check: .venv/.ready-dev ## Lint, types and the fast tests
 	pre-commit run --all-files

@@ -405,7 +405,7 @@ def deploy(
 @app.command(rich_help_panel=RELEASE)
 def retarget(
     environment: Annotated[str, typer.Argument(help="staging or production; dev is always local.")],
-    target: Annotated[str, typer.Argument(help="local or docker.")],
+    target: Annotated[str, typer.Argument(help="local, docker or aws.")],
 ) -> None:
     """Move an environment to another target: destroy it, rewrite its target.tf, apply its pin there."""
     from .release import retarget as room

@@ -1,118 +1,44 @@
-"""An AWS on this machine, and an environment in it that Terraform applies with its real provider."""
+"""An AWS on this machine, and a project whose staging Terraform's real provider applies there."""
 
 import json
-import os
-import shutil
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 
+from mergeline.release import aws
 from tests.tooling import provider
 from tests.tools import need, until, without
-from tests.unit.project import NAME, TEMPLATE
+from tests.unit.project import NAME, Project
 from tools.need import Missing
 
 REGION = "eu-central-1"
-DIGEST = "sha256:" + "2" * 64
-ROOT = """
-terraform {
-  required_providers {
-    aws = {
-      source  = "hashicorp/aws"
-      version = "~> 5.100"
-    }
-  }
-}
-
-provider "aws" {
-  default_tags {
-    tags = { project = "flight-delays" }
-  }
-}
-"""
+BUCKET = "states"
+STAGING = Path("infra/environments/staging")
 
 
 @dataclass(frozen=True)
 class Cloud:
-    """Where it answers, what is there before Terraform, and how Terraform reaches it."""
+    """Where it answers, how Terraform reaches it, and the file that names each action that it was asked for."""
 
     url: str
     env: dict[str, str]
-    given: dict[str, Any] = field(default_factory=dict)
+    log: Path
 
     def client(self, service: str) -> Any:
         """Give a client of one service."""
         keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
         return boto3.client(service, region_name=REGION, endpoint_url=self.url, **keys)
 
-
-@dataclass(frozen=True)
-class Environment:
-    """A root that holds the module, as an environment's does."""
-
-    folder: Path
-    cloud: Cloud
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    def write(self, **changed: Any) -> None:
-        """Write the root; `changed` are inputs of the module."""
-        inputs = {
-            "source": "./service",
-            "name": NAME,
-            "environment": "staging",
-            "port": 8443,
-            "replicas": {"min": 2, "max": 3},
-            **self.cloud.given,
-            **changed,
-        }
-        outputs = {name: {"value": f"${{module.service.{name}}}"} for name in ("url", "release_id", "revision")}
-        (self.folder / "main.tf").write_text(ROOT)
-        (self.folder / "service.tf.json").write_text(
-            json.dumps({"module": {"service": inputs}, "output": outputs})
-        )
-
-    def terraform(self, *arguments: str, code: int = 0) -> str:
-        begun = time.monotonic()
-        done = subprocess.run(
-            [need("terraform"), f"-chdir={self.folder}", *arguments],
-            env={**os.environ, "CHECKPOINT_DISABLE": "1", **self.cloud.env},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        self.seconds[arguments[0]] = time.monotonic() - begun
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout
-
-    def apply(self, **changed: Any) -> str:
-        """Apply with these inputs, prove that a second plan is empty, and give what was done."""
-        self.write(**changed)
-        said = self.terraform("apply", "-auto-approve", "-input=false", "-no-color")
-        self.terraform("plan", "-detailed-exitcode", "-input=false", "-no-color")
-        print(" ".join(f"{verb} {took:.1f} s" for verb, took in self.seconds.items()))  # noqa: T201 - for the record
-        return said
-
-    def output(self, name: str) -> str | None:
-        found = json.loads(self.terraform("output", "-json")).get(name, {}).get("value")
-        return None if found is None else str(found)
-
-
-def pin(digit: str, *, experiment: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Give a pin whose release has an id of this digit."""
-    release = {
-        "id": digit * 64,
-        "image": f"registry.example/{NAME}@{DIGEST}",
-        "model": {"name": NAME, "bundle_id": digit * 64},
-    }
-    return {"release": release, "experiment": experiment}
+    def asked(self) -> list[str]:
+        """Name the actions so far, in their order."""
+        return [line for line in self.log.read_text().splitlines() if line.isalnum()]
 
 
 def free_port() -> int:
@@ -121,9 +47,15 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    """A server of moto with a network and a certificate."""
+    """A server of moto."""
+    need("terraform")
     scratch = tmp_path_factory.mktemp("cloud")
     (scratch / "provider").mkdir()
     try:
@@ -135,59 +67,58 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_REGION": REGION,
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_MAX_ATTEMPTS": "3",
+        "AWS_S3_USE_PATH_STYLE": "true",
         "NO_PROXY": "127.0.0.1",
     }
-    with (scratch / "log").open("ab") as log:
-        server = subprocess.Popen(
-            [sys.executable, Path(__file__).with_name("moto_server.py"), str(port)],
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        bare = Cloud(settings["AWS_ENDPOINT_URL"], {**settings, **found})
-        until(lambda: _answers(port), 60)
-        yield Cloud(bare.url, bare.env, _given(bare))
-    finally:
-        server.terminate()
-        server.wait()
+    program = [sys.executable, str(Path(__file__).with_name("moto_server.py")), str(port)]
+    with (scratch / "log").open("ab") as log, subprocess.Popen(program, stdout=log, stderr=subprocess.STDOUT) as server:
+        try:
+            until(lambda: _answers(port), 60)
+            yield Cloud(settings["AWS_ENDPOINT_URL"], {**settings, **found}, scratch / "log")
+        finally:
+            server.terminate()
 
 
-def _answers(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _given(cloud: Cloud) -> dict[str, Any]:
-    """Make the network and the certificate that an environment finds."""
+@pytest.fixture(scope="session")
+def given(cloud: Cloud) -> dict[str, Any]:
+    """What is there before an environment: a bucket for states, a network, a certificate."""
+    cloud.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     ec2 = cloud.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
-    subnets = [
-        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{index}.0/24", AvailabilityZone=f"{REGION}{'ab'[index % 2]}")[
-            "Subnet"
-        ]["SubnetId"]
-        for index in range(4)
-    ]
-    certificate = cloud.client("acm").request_certificate(DomainName="delays.example.org")["CertificateArn"]
+    subnets = []
+    for index in range(4):
+        zone = f"{REGION}{'ab'[index % 2]}"
+        made = ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{index}.0/24", AvailabilityZone=zone)
+        subnets.append(made["Subnet"]["SubnetId"])
+    certificate = cloud.client("acm").request_certificate(DomainName="delays.example.org")
     return {
+        "region": REGION,
         "vpc_id": vpc,
         "load_balancer_subnet_ids": subnets[:2],
         "server_subnet_ids": subnets[2:],
-        "certificate_arn": certificate,
+        "certificate_arn": certificate["CertificateArn"],
         "domain": "delays.example.org",
         "client_cidrs": ["10.0.0.0/8"],
     }
 
 
 @pytest.fixture
-def place(cloud: Cloud, tmp_path: Path) -> Iterator[Environment]:
-    """An environment of which nothing is applied."""
-    module = TEMPLATE / "infra/modules/service/aws"
-    shutil.copytree(module, tmp_path / "service", ignore=shutil.ignore_patterns(".terraform*", "tests"))
-    made = Environment(tmp_path, cloud)
-    made.write(pin={"release": None, "experiment": None})
-    made.terraform("init", "-input=false", "-no-color")
-    yield made
-    made.terraform("destroy", "-auto-approve", "-input=false", "-no-color")
+def place(cloud: Cloud, given: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project whose staging is local, and says where in AWS it could run."""
+    monkeypatch.setenv("MERGELINE_STATE", str(tmp_path / "state"))
+    for name, value in cloud.env.items():
+        monkeypatch.setenv(name, value)
+    project = Project.make(tmp_path / NAME)
+    (project.root / STAGING / aws.STATE).write_text(f'bucket = "{BUCKET}"\nregion = "{REGION}"\n')
+    write(project, given)
+    project.commit("Say where in AWS staging may run")
+    return project
+
+
+def write(project: Project, given: dict[str, Any], **changed: Any) -> None:
+    """Write staging's terraform.tfvars."""
+    inputs = {"name": NAME, "port": free_port(), "replicas": {"min": 2, "max": 3}, "aws": given, **changed}
+    text = "".join(f"{name} = {json.dumps(value)}\n" for name, value in inputs.items())
+    (project.root / STAGING / "terraform.tfvars").write_text(text)

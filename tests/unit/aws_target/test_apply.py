@@ -1,29 +1,56 @@
-"""The module applied by the real provider to moto: what comes up, what a second plan says, what moves, what is left."""
+"""An environment in AWS, applied by the real provider to moto: what comes up, moves, is refused, and is left."""
 
 import json
+import subprocess
+import time
+from collections.abc import Iterator
 from typing import Any
 
-from tests.unit.aws_target.conftest import Cloud, Environment, pin
+import pytest
 
-NOTHING = {"release": None, "experiment": None}
+from mergeline.errors import Conflict, Usage
+from mergeline.release import aws, build, promotion, retarget, terraform
+from tests.tools import need
+from tests.unit.aws_target.conftest import BUCKET, STAGING, Cloud, free_port, write
+from tests.unit.project import NAME, Project
+
+pytestmark = pytest.mark.slow
+
+CLUSTER = f"{NAME}-staging"
+LOCK = {"ID": "4b1d", "Operation": "OperationTypeApply", "Who": "ada", "Created": "2026-01-01T00:00:00Z"}
+
+
+def release(digit: str) -> dict[str, Any]:
+    """Give a release whose id is this digit, again and again."""
+    return {
+        "id": digit * 64,
+        "image": f"registry.example/{NAME}@sha256:{digit * 64}",
+        "model": {"name": NAME, "bundle_id": digit * 64},
+    }
+
+
+def clusters(cloud: Cloud) -> list[str]:
+    """Name the clusters; a deleted one is listed for a while."""
+    ecs = cloud.client("ecs")
+    found = ecs.describe_clusters(clusters=ecs.list_clusters()["clusterArns"])["clusters"]
+    return [one["clusterName"] for one in found if one["status"] == "ACTIVE"]
 
 
 def services(cloud: Cloud) -> dict[str, dict[str, Any]]:
     """Give the services that run, by name."""
     ecs = cloud.client("ecs")
-    cluster = "flight-delays-staging"
-    if cluster not in [arn.split("/")[-1] for arn in ecs.list_clusters()["clusterArns"]]:
+    if CLUSTER not in clusters(cloud):
         return {}
-    names = ecs.list_services(cluster=cluster)["serviceArns"]
-    found = ecs.describe_services(cluster=cluster, services=names)["services"] if names else []
+    names = ecs.list_services(cluster=CLUSTER)["serviceArns"]
+    found = ecs.describe_services(cluster=CLUSTER, services=names)["services"] if names else []
     return {one["serviceName"]: one for one in found if one["status"] == "ACTIVE"}
 
 
-def container(cloud: Cloud, service: dict[str, Any]) -> dict[str, Any]:
-    """Give the definition of the container that a service runs."""
+def variables(cloud: Cloud, service: dict[str, Any]) -> dict[str, str]:
+    """Give the environment variables of the container that a service runs."""
     task = cloud.client("ecs").describe_task_definition(taskDefinition=service["taskDefinition"])
-    found: dict[str, Any] = task["taskDefinition"]["containerDefinitions"][0]
-    return found
+    container = task["taskDefinition"]["containerDefinitions"][0]
+    return {one["name"]: one["value"] for one in container["environment"]}
 
 
 def forwarded(cloud: Cloud) -> list[str]:
@@ -41,70 +68,130 @@ def forwarded(cloud: Cloud) -> list[str]:
 def left(cloud: Cloud) -> dict[str, list[str]]:
     """Name what there is of each kind that the module makes."""
     elb = cloud.client("elbv2")
-    scaling = cloud.client("application-autoscaling")
-    return {
+    scaled = cloud.client("application-autoscaling").describe_scalable_targets(ServiceNamespace="ecs")
+    groups = [one["GroupName"] for one in cloud.client("ec2").describe_security_groups()["SecurityGroups"]]
+    found = {
         "services": list(services(cloud)),
-        "clusters": cloud.client("ecs").list_clusters()["clusterArns"],
+        "clusters": clusters(cloud),
         "balancers": [one["LoadBalancerName"] for one in elb.describe_load_balancers()["LoadBalancers"]],
         "target groups": [one["TargetGroupName"] for one in elb.describe_target_groups()["TargetGroups"]],
         "roles": [one["RoleName"] for one in cloud.client("iam").list_roles()["Roles"]],
         "logs": [one["logGroupName"] for one in cloud.client("logs").describe_log_groups()["logGroups"]],
         "alarms": [one["AlarmName"] for one in cloud.client("cloudwatch").describe_alarms()["MetricAlarms"]],
-        "scaled": [
-            one["ResourceId"] for one in scaling.describe_scalable_targets(ServiceNamespace="ecs")["ScalableTargets"]
-        ],
-        "groups": [
-            one["GroupName"]
-            for one in cloud.client("ec2").describe_security_groups()["SecurityGroups"]
-            if one["GroupName"] != "default"
-        ],
+        "scaled": [one["ResourceId"] for one in scaled["ScalableTargets"]],
+        "groups": [name for name in groups if name != "default"],
     }
+    return {kind: names for kind, names in found.items() if names}
 
 
-def test_from_nothing_to_a_release_to_the_next_and_back_to_nothing(place: Environment, cloud: Cloud) -> None:
-    place.apply(pin=NOTHING)
+class Story:
+    """What is done to staging, step by step, and how long each took."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.root = project.root
+
+    def apply(self, pinned: dict[str, Any] | None, experiment: dict[str, Any] | None = None) -> list[str]:
+        """Pin, apply, prove that a second plan is empty; give each action with its resource."""
+        self.project.pin("staging").write_text(json.dumps({"release": pinned, "experiment": experiment}))
+        begun = time.monotonic()
+        done = terraform.apply(self.root, "staging")
+        applied = time.monotonic()
+        again = terraform.plan(self.root, "staging").actions
+        print(f"{len(done)} actions {applied - begun:.1f} s, plan {time.monotonic() - applied:.1f} s")  # noqa: T201
+        assert again == []
+        return [f"{one.action} {one.address.removeprefix('module.service.').partition('[')[0]}" for one in done]
+
+    def output(self, name: str) -> Any:
+        return terraform.outputs(self.root, "staging").get(name)
+
+
+@pytest.fixture
+def story(place: Project, cloud: Cloud) -> Iterator[Story]:
+    """Staging in AWS, without a release; nothing of it is left."""
+    begun = time.monotonic()
+    assert "local to aws, no release is pinned" in retarget.run(place.root, "staging", "aws")
+    print(f"local to aws {time.monotonic() - begun:.1f} s")  # noqa: T201 - for the record
+    yield Story(place)
+    terraform.destroy(place.root, "staging")
+    assert left(cloud) == {}
+
+
+def test_releases_come_and_go(story: Story, cloud: Cloud, given: dict[str, Any]) -> None:
+    assert story.apply(None) == []
     assert services(cloud) == {}
     assert forwarded(cloud) == []
-    assert place.output("release_id") is None
+    assert story.output("release_id") is None
 
-    place.apply(pin=pin("1"))
+    write(story.project, given, port=8443)
+    story.apply(release("1"))
     (first,) = services(cloud)
-    assert place.output("url") == "https://delays.example.org:8443"
-    assert place.output("release_id") == "1" * 64
+    assert story.output("url") == "https://delays.example.org:8443"
+    assert story.output("release_id") == "1" * 64
     assert services(cloud)[first]["desiredCount"] == 3
-    before = forwarded(cloud)
-    revision = place.output("revision")
+    before, revision = forwarded(cloud), story.output("revision")
 
-    experiment = {**pin("3"), "kind": "ab", "share": 0.1, "key": None, "limits": {}}
-    experiment.pop("experiment")
-    place.apply(pin=pin("2", experiment=experiment))
+    earlier = len(cloud.asked())
+    story.apply(release("2"), {"release": release("3"), "kind": "ab", "share": 0.1})
+    asked = cloud.asked()[earlier:]
+    order = ["CreateService", "ModifyRule", "DeleteService", "DeleteTargetGroup"]
+    assert [action for action in asked if action in order] == order
     (second,) = services(cloud)
     assert second != first
     assert forwarded(cloud) != before
-    assert place.output("revision") != revision
-    given = {one["name"]: one["value"] for one in container(cloud, services(cloud)[second])["environment"]}
-    assert given["MERGELINE_RELEASE"] == "2" * 64
-    assert json.loads(given["MERGELINE_EXPERIMENT"])["share"] == 0.1
+    assert story.output("revision") != revision
+    found = variables(cloud, services(cloud)[second])
+    assert found["MERGELINE_RELEASE"] == "2" * 64
+    assert json.loads(found["MERGELINE_EXPERIMENT"])["share"] == 0.1
 
-    said = place.apply(pin=pin("2", experiment=experiment), replicas={"min": 3, "max": 5})
-    assert "0 added, 1 changed, 0 destroyed" in said
-    assert list(services(cloud)) == [second]
+    write(story.project, given, port=8443, replicas={"min": 3, "max": 5})
+    done = story.apply(release("2"), {"release": release("3"), "kind": "ab", "share": 0.1})
+    assert done == ["update aws_appautoscaling_target.server"]
 
-    place.apply(pin=NOTHING)
+    write(story.project, given, port=8443, strategy="rolling")
+    story.apply(release("2"))
+    assert list(services(cloud)) == ["rolling"]
+    before = forwarded(cloud)
+    done = story.apply(release("4"))
+    assert "update aws_ecs_service.server" in done
+    assert forwarded(cloud) == before
+    assert variables(cloud, services(cloud)["rolling"])["MERGELINE_RELEASE"] == "4" * 64
+
+    story.apply(None)
     assert services(cloud) == {}
     assert forwarded(cloud) == []
-    place.terraform("destroy", "-auto-approve", "-input=false", "-no-color")
-    assert {kind: found for kind, found in left(cloud).items() if found} == {}
 
 
-def test_rolling_changes_one_service_in_place(place: Environment, cloud: Cloud) -> None:
-    place.apply(pin=pin("1"), strategy="rolling")
-    before = forwarded(cloud)
+def test_two_at_once_are_refused_by_the_lock(place: Project, cloud: Cloud) -> None:
+    target = place.root / STAGING / "target.tf"
+    target.write_text(retarget.written(NAME, "staging", "aws"))
+    subprocess.run([need("terraform"), "fmt", "-check", target], check=True)
+    terraform.init(place.root, "staging")
+    lock = {"Bucket": BUCKET, "Key": f"{NAME}/staging.tfstate.tflock"}
+    cloud.client("s3").put_object(**lock, Body=json.dumps(LOCK).encode())
 
-    said = place.apply(pin=pin("2"), strategy="rolling")
+    with pytest.raises(Conflict, match="another Terraform run"):
+        terraform.plan(place.root, "staging")
 
-    assert "1 added, 1 changed, 1 destroyed" in said  # the task's definition, and the service that takes it
-    assert list(services(cloud)) == ["rolling"]
-    assert forwarded(cloud) == before
-    given = {one["name"]: one["value"] for one in container(cloud, services(cloud)["rolling"])["environment"]}
-    assert given["MERGELINE_RELEASE"] == "2" * 64
+    cloud.client("s3").delete_object(**lock)
+    assert terraform.plan(place.root, "staging").actions
+
+
+@pytest.mark.parametrize(
+    ("broken", "words"),
+    [("state", f"{aws.STATE} is missing"), ("inputs", "says nothing of aws"), ("image", "no image in a registry")],
+)
+def test_refuses_a_move_before_anything_is_destroyed(place: Project, broken: str, words: str) -> None:
+    if broken == "state":
+        (place.root / STAGING / aws.STATE).unlink()
+    elif broken == "inputs":
+        (place.root / STAGING / "terraform.tfvars").write_text(f'name = "{NAME}"\nport = {free_port()}\n')
+    else:
+        made = build.run(place.root, image=f"sha256:{'0' * 64}").release
+        promotion.promote(place.root, "staging", release=None, pull_request=False)
+        assert place.pinned("staging") == made.id
+
+    with pytest.raises(Usage, match=words):
+        retarget.run(place.root, "staging", "aws")
+
+    assert '/modules/service/local"' in (place.root / STAGING / "target.tf").read_text()

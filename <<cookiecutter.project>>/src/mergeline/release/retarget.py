@@ -4,7 +4,7 @@ from pathlib import Path
 
 from .. import processes, state, store
 from ..errors import Integrity, MergelineError, Usage
-from . import engine, manifest, pins, smoke, terraform
+from . import aws, engine, manifest, pins, smoke, terraform
 from .manifest import Release
 
 MODULES = "infra/modules/service"
@@ -20,13 +20,24 @@ REQUIRED = {
     }
   }
 """,
+    "aws": aws.REQUIRED,
 }
+BACKEND = {
+    "aws": aws.BACKEND,
+}
+KEPT_HERE = """\
+  # `model deploy` gives the path: outside the working copy, which a checkout cleans.
+  backend "local" {{}}"""
 PROVIDER = {
     "local": "",
     "docker": """
 # The engine is the one that DOCKER_HOST names, else this machine's.
 provider "docker" {}
 """,
+    "aws": aws.PROVIDER,
+}
+GIVEN = {
+    "aws": aws.GIVEN,
 }
 TARGET = """\
 # How {name} runs in {environment}. The source is a literal: Terraform takes no variable there.
@@ -34,8 +45,7 @@ TARGET = """\
 terraform {{
   required_version = ">= 1.11"
 {required}
-  # `model deploy` gives the path: outside the working copy, which a checkout cleans.
-  backend "local" {{}}
+{backend}
 }}
 {provider}
 module "service" {{
@@ -52,14 +62,20 @@ module "service" {{
   env          = var.env
   secrets      = var.secrets
   token_hashes = var.token_hashes
-}}
+{given}}}
 """
 
 
 def written(name: str, environment: str, target: str) -> str:
     """Give the text of target.tf."""
     return TARGET.format(
-        name=name, environment=environment, target=target, required=REQUIRED[target], provider=PROVIDER[target]
+        name=name,
+        environment=environment,
+        target=target,
+        required=REQUIRED[target],
+        backend=BACKEND.get(target, KEPT_HERE).format(name=name, environment=environment),
+        provider=PROVIDER[target],
+        given=GIVEN.get(target, ""),
     )
 
 
@@ -106,6 +122,8 @@ def _refuse(root: Path, environment: str, target: str, old: str | None, release:
         engine.need_image(target, environment, release)
     if target == "docker":
         engine.need_engine(root)
+    if target == "aws":
+        aws.refuse(root, environment, release)
 
 
 def _apply(root: Path, environment: str, release: Release | None, folder: Path | None) -> str:

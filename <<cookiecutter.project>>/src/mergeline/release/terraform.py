@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from .. import processes, repo, state
 from ..errors import Conflict, DeploymentFailed, Integrity, MergelineError, ToolMissing
-from . import pins
+from . import aws, pins
 
 SOURCE = re.compile(r'^\s*source\s*=\s*"\.\./\.\./modules/service/([a-z]+)/?"', re.MULTILINE)
 SUPERVISOR = "module.service.terraform_data.service"
@@ -44,8 +44,12 @@ def init(root: Path, environment: str) -> None:
     """Prepare the environment's folder. Raises ToolMissing, DeploymentFailed."""
     at = folder(root, environment)
     at.mkdir(parents=True, exist_ok=True)
-    path = [f"-backend-config=path={at / 'terraform.tfstate'}"] if kept_here(root, environment) else []
-    _say(root, environment, "init", "-input=false", "-no-color", "-reconfigure", *path)
+    where = []
+    if kept_here(root, environment):
+        where = [f"-backend-config=path={at / 'terraform.tfstate'}"]
+    elif target(root, environment) == "aws" and (root / pins.FOLDER / environment / aws.STATE).is_file():
+        where = [f"-backend-config={aws.STATE}"]
+    _say(root, environment, "init", "-input=false", "-no-color", "-reconfigure", *where)
 
 
 def plan(root: Path, environment: str, *, replace: Sequence[str] = (), lock: bool = True) -> Planned:
@@ -83,7 +87,7 @@ def destroy(root: Path, environment: str) -> None:
 def outputs(root: Path, environment: str) -> dict[str, Any]:
     """Give the outputs of the last apply; empty where nothing was applied."""
     at = folder(root, environment)
-    if (at / "terraform.tfstate").is_file():
+    if kept_here(root, environment) and (at / "terraform.tfstate").is_file():
         found = json.loads((at / "terraform.tfstate").read_text(encoding="utf-8") or "{}").get("outputs", {})
     elif (at / "terraform").is_dir():
         found = json.loads(_say(root, environment, "output", "-json") or "{}")

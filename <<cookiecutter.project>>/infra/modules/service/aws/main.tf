@@ -131,7 +131,6 @@ resource "aws_ecs_service" "server" {
   cluster                            = aws_ecs_cluster.this.id
   task_definition                    = aws_ecs_task_definition.server[each.key].arn
   launch_type                        = "FARGATE"
-  platform_version                   = "1.4.0"
   propagate_tags                     = "SERVICE"
   desired_count                      = each.key == "rolling" ? var.replicas.min : var.replicas.max # the autoscaler's from then on
   deployment_minimum_healthy_percent = 100

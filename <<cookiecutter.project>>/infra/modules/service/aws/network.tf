@@ -8,6 +8,7 @@ locals {
 }
 
 resource "aws_lb" "this" {
+  #checkov:skip=CKV2_AWS_20:the HTTP listener redirects to HTTPS, at a port that is an input
   #checkov:skip=CKV_AWS_150:an environment is destroyed with one command, and made again with the same one
   #checkov:skip=CKV2_AWS_28:a firewall is the organisation's, and client_cidrs says who gets here at all
   name                       = "${local.short}-${local.placed}"
