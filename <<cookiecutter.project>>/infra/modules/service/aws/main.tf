@@ -104,7 +104,7 @@ resource "aws_ecs_task_definition" "server" {
 
     precondition {
       condition     = can(regex("^[^@ ]+@sha256:[0-9a-f]{64}$", local.image))
-      error_message = "The target aws runs images of a registry by digest, repository@sha256:...: build the release with `model image`, push it, and pin that release."
+      error_message = "The target aws runs images of a registry by digest, repository@sha256:...: set the variable REGISTRY on GitHub, and pin a release that has one."
     }
 
     precondition {
