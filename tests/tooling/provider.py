@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -27,13 +28,33 @@ ASKED = """terraform {{
   }}
 }}
 """
-MIRROR = """provider_installation {{
-  filesystem_mirror {{
-    path = "{path}"
+MIRROR = """  filesystem_mirror {{
+    path    = "{path}"
+    include = ["{source}"]
   }}
-}}
-disable_checkpoint = true
 """
+REST = """  direct {{
+    exclude = [{sources}]
+  }}
+"""
+PATH = re.compile(r'path    = "(.*)"\n    include = \["(.*)"\]')
+
+
+def both(scratch: Path) -> dict[str, str]:
+    """Give the variables with which Terraform finds the providers of all modules; none where it can download them.
+
+    Args:
+        scratch: an empty folder to try it in.
+
+    Raises:
+        Missing: one can be had in no way.
+    """
+    mirrors: dict[str, str] = {}
+    for name, one in (("aws", aws), ("docker", settings)):
+        (scratch / name).mkdir()
+        for file in one(scratch / name).values():
+            mirrors.update((source, path) for path, source in PATH.findall(Path(file).read_text()))
+    return _configured(CACHE / "both.rc", mirrors) if mirrors else {}
 
 
 def aws(scratch: Path) -> dict[str, str]:
@@ -43,19 +64,14 @@ def aws(scratch: Path) -> dict[str, str]:
         scratch: an empty folder to try it in.
 
     Raises:
-        Missing: it can neither be downloaded nor lies in a mirror; building it takes longer than all tests.
+        Missing: it neither lies in a mirror nor can be downloaded; building it takes longer than all tests.
     """
-    configuration = CACHE / f"aws-{AWS}" / "terraform.rc"
-    if configuration.is_file():
-        return {"TF_CLI_CONFIG_FILE": str(configuration)}
-    if (reason := _initialised(scratch, "hashicorp/aws", AWS)) is None:
-        return {}
-    for path in (mirror for place in MIRRORS for mirror in place.glob("*/registry.terraform.io")):
-        if (path / "hashicorp" / "aws" / AWS).is_dir():
-            configuration.parent.mkdir(parents=True, exist_ok=True)
-            configuration.write_text(MIRROR.format(path=path.parent))
-            return {"TF_CLI_CONFIG_FILE": str(configuration)}
-    raise Missing(f"Terraform's aws provider {AWS} can neither be downloaded nor is in a mirror: {reason}")
+    for mirror in (found for place in MIRRORS for found in place.glob("*/registry.terraform.io/hashicorp/aws")):
+        if (mirror / AWS).is_dir():
+            return _configured(CACHE / "aws.rc", {"hashicorp/aws": str(mirror.parents[2])})
+    if reason := _trouble(scratch, "hashicorp/aws", AWS):
+        raise Missing(f"Terraform's aws provider {AWS} is neither in a mirror nor can be downloaded: {reason}")
+    return {}
 
 
 def settings(scratch: Path) -> dict[str, str]:
@@ -68,21 +84,29 @@ def settings(scratch: Path) -> dict[str, str]:
         Missing: it can be neither downloaded nor built.
     """
     mirror = CACHE / f"docker-{VERSION}"
-    configuration = mirror / "terraform.rc"
-    if configuration.is_file():
-        return {"TF_CLI_CONFIG_FILE": str(configuration)}
-    if _initialised(scratch, "kreuzwerker/docker", VERSION) is None:
-        return {}
     machine = platform.machine().lower()
     kind = f"{sys.platform}_{MACHINES.get(machine, machine)}"
-    folder = mirror / "registry.terraform.io/kreuzwerker/docker" / VERSION / kind
-    folder.mkdir(parents=True, exist_ok=True)
-    _build(mirror / "source", folder / f"terraform-provider-docker_v{VERSION}")
-    configuration.write_text(MIRROR.format(path=mirror))
-    return {"TF_CLI_CONFIG_FILE": str(configuration)}
+    program = (
+        mirror / "registry.terraform.io/kreuzwerker/docker" / VERSION / kind / f"terraform-provider-docker_v{VERSION}"
+    )
+    if not program.is_file():
+        if _trouble(scratch, "kreuzwerker/docker", VERSION) is None:
+            return {}
+        program.parent.mkdir(parents=True, exist_ok=True)
+        _build(mirror / "source", program)
+    return _configured(CACHE / "docker.rc", {"kreuzwerker/docker": str(mirror)})
 
 
-def _initialised(scratch: Path, source: str, version: str) -> str | None:
+def _configured(file: Path, mirrors: dict[str, str]) -> dict[str, str]:
+    """Write Terraform's settings: these providers come from folders, any other is downloaded."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    listed = "".join(MIRROR.format(path=path, source=source) for source, path in mirrors.items())
+    rest = REST.format(sources=", ".join(f'"{source}"' for source in mirrors))
+    file.write_text(f"provider_installation {{\n{listed}{rest}}}\ndisable_checkpoint = true\n")
+    return {"TF_CLI_CONFIG_FILE": str(file)}
+
+
+def _trouble(scratch: Path, source: str, version: str) -> str | None:
     """Give why Terraform does not find a provider as this machine sets it up; None if it does."""
     (scratch / "main.tf").write_text(ASKED.format(source=source, version=version))
     tried = subprocess.run(

@@ -44,6 +44,7 @@ def act(
     secrets: Mapping[str, str] | None = None,
     cache: Path | None = None,
     lasting: bool = False,
+    providers: Mapping[str, str] | None = None,
 ) -> Run:
     """Run one workflow file.
 
@@ -59,6 +60,7 @@ def act(
         secrets: the repository's secrets; a fork's run has none.
         cache: a DVC cache that runs share; none is what a hosted runner has.
         lasting: the machine stays after the job, as a self-hosted runner does.
+        providers: the variables with which Terraform finds the modules' providers.
     """
     program = need("act")
     artifacts = home / "artifacts"
@@ -78,6 +80,7 @@ def act(
         "PYTHONDONTWRITEBYTECODE": "1",
         "RUNNER_ENVIRONMENT": "self-hosted" if lasting else "github-hosted",
         **({"TEST_CACHE": str(cache)} if cache else {}),
+        **(providers or {}),
     }
     arguments = [
         str(program), event_name, "-C", str(repository), "-W", str(repository / ".github" / "workflows" / workflow),

@@ -5,20 +5,31 @@ from pathlib import Path
 import pytest
 
 from tests.local_forge.api import Token
-from tests.tools import need
+from tests.tooling import provider
+from tests.tools import need, without
 from tests.workflows.conftest import Make
 from tests.workflows.hosted import git, propose
 from tests.workflows.runner import act
+from tools.need import Missing
 
 pytestmark = pytest.mark.slow
 
 
-def test_a_fresh_project_is_green(hosted: Make, fresh: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def providers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The variables with which Terraform finds the providers of all modules."""
+    try:
+        return provider.both(tmp_path_factory.mktemp("providers"))
+    except Missing as reason:
+        without(str(reason))
+
+
+def test_a_fresh_project_is_green(hosted: Make, fresh: Path, tmp_path: Path, providers: dict[str, str]) -> None:
     for tool in ("terraform", "actionlint"):
         need(tool)
     api, clone = hosted(fresh)
 
-    run = act(clone, "check.yml", "push", {"ref": "refs/heads/main"}, api, tmp_path / "run")
+    run = act(clone, "check.yml", "push", {"ref": "refs/heads/main"}, api, tmp_path / "run", providers=providers)
 
     assert run.code == 0, run.printed
     assert run.jobs == {"check": "success", "terraform": "success", "check-pass": "success"}
@@ -36,14 +47,25 @@ def test_a_project_that_fails_its_checks_is_red(hosted: Make, fresh: Path, tmp_p
     assert run.jobs == {"check": "failure", "terraform": "failure", "check-pass": "failure"}
 
 
-def test_a_fork_that_commits_a_lock_is_refused(hosted: Make, fresh: Path, tmp_path: Path) -> None:
+def test_a_fork_that_commits_a_lock_is_refused(
+    hosted: Make, fresh: Path, tmp_path: Path, providers: dict[str, str]
+) -> None:
     api, clone = hosted(fresh)
     api.tokens["fork-token"] = Token("github-actions[bot]", write=False)
     lock = "schema: '2.0'\nstages: {}\n"
     number = propose(api, clone, "theirs", {"dvc.lock": ("", lock)}, fork="mallory/flight-delays")
     assert git(clone, "branch", "--show-current") == "", "as GitHub checks it out: a merge that is on no branch"
 
-    run = act(clone, "check.yml", "pull_request", api.event(number), api, tmp_path / "run", token="fork-token")  # noqa: S106 - known to the local forge alone
+    run = act(
+        clone,
+        "check.yml",
+        "pull_request",
+        api.event(number),
+        api,
+        tmp_path / "run",
+        token="fork-token",  # noqa: S106 - known to the local forge alone
+        providers=providers,
+    )
 
     assert run.jobs == {"check": "failure", "terraform": "success", "check-pass": "failure"}
     assert "dvc.lock is changed on this branch, and only a release may" in run.printed
