@@ -92,6 +92,7 @@ def given(cloud: Cloud) -> dict[str, Any]:
         zone = f"{REGION}{'ab'[index % 2]}"
         made = ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{index}.0/24", AvailabilityZone=zone)
         subnets.append(made["Subnet"]["SubnetId"])
+    zone = cloud.client("route53").create_hosted_zone(Name="example.org", CallerReference="once")["HostedZone"]
     certificate = cloud.client("acm").request_certificate(DomainName="delays.example.org")
     return {
         "region": REGION,
@@ -100,6 +101,7 @@ def given(cloud: Cloud) -> dict[str, Any]:
         "server_subnet_ids": subnets[2:],
         "certificate_arn": certificate["CertificateArn"],
         "domain": "delays.example.org",
+        "zone_id": zone["Id"].removeprefix("/hostedzone/"),
         "client_cidrs": ["10.0.0.0/8"],
     }
 

@@ -69,6 +69,11 @@ def left(cloud: Cloud) -> dict[str, list[str]]:
     """Name what there is of each kind that the module makes."""
     elb = cloud.client("elbv2")
     scaled = cloud.client("application-autoscaling").describe_scalable_targets(ServiceNamespace="ecs")
+    route = cloud.client("route53")
+    zones = [zone["Id"] for zone in route.list_hosted_zones()["HostedZones"]]
+    records = [
+        one for zone in zones for one in route.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+    ]
     groups = [one["GroupName"] for one in cloud.client("ec2").describe_security_groups()["SecurityGroups"]]
     found = {
         "services": list(services(cloud)),
@@ -79,6 +84,7 @@ def left(cloud: Cloud) -> dict[str, list[str]]:
         "logs": [one["logGroupName"] for one in cloud.client("logs").describe_log_groups()["logGroups"]],
         "alarms": [one["AlarmName"] for one in cloud.client("cloudwatch").describe_alarms()["MetricAlarms"]],
         "scaled": [one["ResourceId"] for one in scaled["ScalableTargets"]],
+        "records": [one["Name"] for one in records if one["Type"] == "A"],
         "groups": [name for name in groups if name != "default"],
     }
     return {kind: names for kind, names in found.items() if names}

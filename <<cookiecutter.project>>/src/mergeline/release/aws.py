@@ -37,6 +37,7 @@ variable "aws" {
     server_subnet_ids        = set(string)
     certificate_arn          = string
     domain                   = string
+    zone_id                  = optional(string)
     client_cidrs             = set(string)
     https_port               = optional(number)
     internal                 = optional(bool)
@@ -70,6 +71,7 @@ GIVEN = """
   server_subnet_ids        = var.aws.server_subnet_ids
   certificate_arn          = var.aws.certificate_arn
   domain                   = var.aws.domain
+  zone_id                  = var.aws.zone_id
   client_cidrs             = var.aws.client_cidrs
   https_port               = var.aws.https_port
   internal                 = var.aws.internal

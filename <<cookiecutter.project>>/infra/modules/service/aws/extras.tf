@@ -45,13 +45,24 @@ variable "certificate_arn" {
 }
 
 variable "domain" {
-  description = "The name that clients use and the certificate is for; its DNS record points to the load balancer."
+  description = "The name that clients use and the certificate is for; its DNS record points to the load balancer (zone_id)."
   type        = string
   nullable    = false
 
   validation {
     condition     = can(regex("^([a-z0-9-]+\\.)+[a-z]{2,}$", var.domain))
     error_message = "domain is a lower-case DNS name such as delays.example.org."
+  }
+}
+
+variable "zone_id" {
+  description = "The Route 53 zone in which the module keeps the domain's record. None: you keep it yourself."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.zone_id == null || can(regex("^Z[A-Z0-9]+$", var.zone_id))
+    error_message = "zone_id is the id of a Route 53 zone, such as Z0123456789ABCDEFGHIJ."
   }
 }
 

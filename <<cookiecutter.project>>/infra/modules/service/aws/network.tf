@@ -29,6 +29,20 @@ resource "aws_lb" "this" {
   }
 }
 
+resource "aws_route53_record" "domain" {
+  for_each = toset(var.zone_id[*])
+
+  zone_id = each.key
+  name    = var.domain
+  type    = "A"
+
+  alias {
+    name                   = aws_lb.this.dns_name
+    zone_id                = aws_lb.this.zone_id
+    evaluate_target_health = false
+  }
+}
+
 resource "aws_lb_listener" "https" {
   load_balancer_arn = aws_lb.this.arn
   protocol          = "HTTPS"

@@ -293,6 +293,29 @@ run "refuses_a_certificate_of_another_kind" {
   expect_failures = [var.certificate_arn]
 }
 
+run "keeps_the_record_of_the_domain_where_it_is_told_the_zone" {
+  command = plan
+
+  variables {
+    zone_id = "Z0123456789ABCDEFGHIJ"
+  }
+
+  assert {
+    condition     = aws_route53_record.domain["Z0123456789ABCDEFGHIJ"].name == "delays.example.org"
+    error_message = "The record is the domain's."
+  }
+}
+
+run "refuses_a_zone_by_name" {
+  command = plan
+
+  variables {
+    zone_id = "example.org"
+  }
+
+  expect_failures = [var.zone_id]
+}
+
 run "refuses_the_port_that_redirects" {
   command = plan
 
