@@ -81,7 +81,7 @@ def test_an_environment_is_valid_and_starts_without_a_release(
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_an_environment_of_a_docker_project_is_valid(environment: str, tmp_path: Path) -> None:
     folder = bake(tmp_path, {"project": NAME, "target": "docker"}) / "infra/environments" / environment
-    env = providers(tmp_path)
+    env = providers("docker", tmp_path)
     terraform(folder, tmp_path / "data", "init", "-input=false", "-no-color", "-backend=false", env=env)
 
     terraform(folder, tmp_path / "data", "validate", env=env)

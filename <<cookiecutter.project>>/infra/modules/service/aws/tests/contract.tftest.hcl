@@ -105,6 +105,34 @@ run "refuses_a_release_without_a_hash" {
   expect_failures = [var.pin]
 }
 
+run "takes_an_experiment_beside_the_release" {
+  command = plan
+
+  variables {
+    pin = {
+      release = {
+        id    = "1111111111111111111111111111111111111111111111111111111111111111"
+        image = "registry.example/flight-delays@sha256:2222222222222222222222222222222222222222222222222222222222222222"
+        model = { name = "flight-delays", bundle_id = "3333333333333333333333333333333333333333333333333333333333333333" }
+      }
+      experiment = {
+        release = {
+          id    = "4444444444444444444444444444444444444444444444444444444444444444"
+          image = "registry.example/flight-delays@sha256:5555555555555555555555555555555555555555555555555555555555555555"
+          model = { name = "flight-delays", bundle_id = "6666666666666666666666666666666666666666666666666666666666666666" }
+        }
+        kind  = "canary"
+        share = 0.1
+      }
+    }
+  }
+
+  assert {
+    condition     = output.release_id == var.pin.release.id
+    error_message = "What is pinned is the release, not the experiment."
+  }
+}
+
 run "refuses_an_experiment_without_a_release" {
   command = plan
 
