@@ -61,7 +61,7 @@ variable "zone_id" {
   default     = null
 
   validation {
-    condition     = var.zone_id == null || can(regex("^Z[A-Z0-9]+$", var.zone_id))
+    condition     = var.zone_id == null || can(regex("^[A-Z0-9]{8,32}$", var.zone_id))
     error_message = "zone_id is the id of a Route 53 zone, such as Z0123456789ABCDEFGHIJ."
   }
 }
