@@ -82,8 +82,11 @@ def test_demo_down_says_that_nothing_runs(home: Path, capsys: pytest.CaptureFixt
 
 def test_demo_down_names_a_server_that_still_runs_and_no_other(home: Path) -> None:
     def server(folder: Path) -> "subprocess.Popen[bytes]":
-        sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
-        return subprocess.Popen([*sleep, "-m", "mergeline.serve.local", f"{folder}/state"])
+        sleep = [sys.executable, "-c", "import time; print(flush=True); time.sleep(60)"]
+        started = subprocess.Popen([*sleep, "-m", "mergeline.serve.local", f"{folder}/state"], stdout=subprocess.PIPE)
+        assert started.stdout
+        started.stdout.readline()  # a process that has only just been started has no command yet
+        return started
 
     with server(home) as mine, server(home.parent / "other") as other:
         try:
