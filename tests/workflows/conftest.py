@@ -13,8 +13,11 @@ import pytest
 
 from tests.local_forge.api import GitHubAPI, running
 from tests.projects import small_project
+from tests.tooling import provider
+from tests.tools import without
 from tests.workflows.hosted import Hosted, git, write
 from tests.workflows.runner import STUBS
+from tools.need import Missing
 
 Make = Callable[[dict[str, str] | Path], tuple[GitHubAPI, Path]]
 REPOSITORY = "octo/flight-delays"
@@ -104,3 +107,12 @@ def project(hosted: Make, small: Path, tmp_path: Path) -> Hosted:
     settle(copy)
     api, clone = hosted(copy)
     return Hosted(api, clone, tmp_path, small.parent / "cache")
+
+
+@pytest.fixture(scope="session")
+def providers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The variables with which Terraform finds the providers of all modules."""
+    try:
+        return provider.both(tmp_path_factory.mktemp("providers"))
+    except Missing as reason:
+        without(str(reason))

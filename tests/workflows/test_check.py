@@ -5,23 +5,12 @@ from pathlib import Path
 import pytest
 
 from tests.local_forge.api import Token
-from tests.tooling import provider
-from tests.tools import need, without
+from tests.tools import need
 from tests.workflows.conftest import Make
 from tests.workflows.hosted import git, propose
 from tests.workflows.runner import act
-from tools.need import Missing
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def providers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The variables with which Terraform finds the providers of all modules."""
-    try:
-        return provider.both(tmp_path_factory.mktemp("providers"))
-    except Missing as reason:
-        without(str(reason))
 
 
 def test_a_fresh_project_is_green(hosted: Make, fresh: Path, tmp_path: Path, providers: dict[str, str]) -> None:

@@ -122,7 +122,9 @@ def test_a_protected_main_gets_a_release_pull_request(project: Hosted) -> None:
     assert "deploy" not in released.jobs
 
 
-def test_a_release_pull_request_passes_the_checks_until_a_hand_edits_its_pin(project: Hosted) -> None:
+def test_a_release_pull_request_passes_the_checks_until_a_hand_edits_its_pin(
+    project: Hosted, providers: dict[str, str]
+) -> None:
     api, clone = project.api, project.clone
     api.protect()
     assert project.push(api.commit("main")).code == 0
@@ -130,7 +132,7 @@ def test_a_release_pull_request_passes_the_checks_until_a_hand_edits_its_pin(pro
 
     git(clone, "fetch", "--quiet", str(api.origin), "+refs/heads/*:refs/remotes/origin/*")
     merge_commit(clone, "origin/pin/staging")
-    checked = project.run("check.yml", "pull_request", api.event(number))
+    checked = project.run("check.yml", "pull_request", api.event(number), providers=providers)
     assert checked.code == 0, checked.printed
     assert "id, bundle" in checked.printed
 
@@ -140,7 +142,7 @@ def test_a_release_pull_request_passes_the_checks_until_a_hand_edits_its_pin(pro
     git(clone, "commit", "--quiet", "--all", "--message", "By hand")
     git(clone, "push", "--quiet", str(api.origin), "HEAD:refs/heads/pin/staging")
     merge_commit(clone, "edited")
-    edited = project.run("check.yml", "pull_request", api.event(number))
+    edited = project.run("check.yml", "pull_request", api.event(number), providers=providers)
 
     assert edited.jobs == {"check": "failure", "terraform": "success", "check-pass": "failure"}
     assert edited.steps["check: Check"] == "success"
