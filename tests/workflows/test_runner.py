@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.local_forge.api import Token
 from tests.workflows.conftest import Make
 from tests.workflows.hosted import git
@@ -51,6 +53,7 @@ subprocess.run(["git", *header, "push", "origin", "HEAD:refs/heads/main"], check
 """
 
 
+@pytest.mark.slow
 def test_a_run_shows_jobs_outputs_and_summary_and_pushes_with_its_token(hosted: Make, tmp_path: Path) -> None:
     api, clone = hosted({".github/workflows/pushes.yml": PUSHES, "push.py": PUSH})
 

@@ -51,6 +51,7 @@ def test_every_file_is_of_a_situation() -> None:
     assert {file.name for file in FOLDER.iterdir()} == {path(name).name for name in SITUATIONS}
 
 
+@pytest.mark.slow
 def test_mermaid_reads_every_chart_of_these_comments() -> None:
     charts = [chart for file in sorted(FOLDER.iterdir()) for chart in mermaid.fenced(file.read_text(encoding="utf-8"))]
     try:

@@ -13,6 +13,8 @@ import pytest
 from mergeline.errors import DeploymentFailed
 from tests.unit.docker_target.conftest import Place
 
+pytestmark = pytest.mark.slow
+
 
 def ask(url: str) -> str:
     with urllib.request.urlopen(f"{url}/version", timeout=5) as answer:  # noqa: S310 - the gateway of the test

@@ -44,6 +44,7 @@ def test_every_file_is_formatted() -> None:
     subprocess.run([need("terraform"), "fmt", "-check", "-diff", "-recursive", INFRA], check=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)
 def test_a_module_is_valid_and_keeps_the_contract(module: Path, tmp_path: Path) -> None:
     copy = tmp_path / "module"
@@ -78,6 +79,7 @@ def test_an_environment_is_valid_and_starts_without_a_release(
     assert (folder / "pin.json").read_text() == '{\n  "experiment": null,\n  "release": null\n}\n'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_an_environment_of_a_docker_project_is_valid(environment: str, tmp_path: Path) -> None:
     folder = bake(tmp_path, {"project": NAME, "target": "docker"}) / "infra/environments" / environment

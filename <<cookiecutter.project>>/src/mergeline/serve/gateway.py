@@ -26,21 +26,24 @@ FOLDER = Path("/tmp")  # noqa: S108 - the volume: in both images a folder that e
 BACKEND = "servers"
 PORT = 8000
 READY_SECONDS = 60.0
-LOOK_SECONDS = 1.0  # the gateway's checks see within it that a server is down
+LOOK_SECONDS = 1.0  # the gateway's checks see within it that a server is failing
 IDLE_SECONDS = 30.0  # a request that takes longer is the server's own drain to finish
 OUT_OF_TRAFFIC = 0x01 | 0x08  # maintenance and drain as somebody set them
-UP = 2
+LAST_CHANCE = 1  # of what `fall` in the gateway's configuration counts down: one more failed check takes a server out
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A place for a server: its name at the gateway, whom it leads to, and whether it gets requests."""
+    """A place for a server: its name at the gateway, whom it leads to, and whether it gets requests.
+
+    It is sound when its checks pass. The gateway takes it out one check after it is not: time enough to lead back.
+    """
 
     name: str
     server: str | None
     address: str | None
     taken: bool
-    up: bool
+    sound: bool
 
 
 class Gateway:
@@ -79,7 +82,7 @@ class Gateway:
                 server=row["srv_fqdn"] if row["srv_fqdn"] not in ("-", "free.invalid") else None,
                 address=row["srv_addr"] if row["srv_addr"] != "-" else None,
                 taken=not int(row["srv_admin_state"]) & OUT_OF_TRAFFIC,
-                up=int(row["srv_op_state"]) == UP,
+                sound=int(row["srv_check_health"]) > LAST_CHANCE,
             )
             for row in rows
         ]
@@ -190,7 +193,7 @@ def _unseen(gateway: Gateway, server: str, address: Callable[[str], str]) -> str
         at = address(server)
     except OSError:
         return "has no address"
-    seen = any(slot.server == server and slot.up and slot.address == at for slot in gateway.slots())
+    seen = any(slot.server == server and slot.sound and slot.address == at for slot in gateway.slots())
     return None if seen else "is not seen by the gateway"
 
 
@@ -207,7 +210,7 @@ def _until_idle(gateway: Gateway, new: set[str], leaving: list[Slot]) -> None:
     begun = time.monotonic()
     while True:
         slots, busy = gateway.slots(), gateway.busy()
-        if down := [slot.server for slot in slots if slot.name in new and slot.taken and not slot.up]:
+        if down := [slot.server for slot in slots if slot.name in new and slot.taken and not slot.sound]:
             raise DeploymentFailed(f"server {down[0]} went down when it got requests")
         passed = time.monotonic() - begun
         if passed > IDLE_SECONDS or (passed > LOOK_SECONDS and not busy & {slot.name for slot in leaving}):
