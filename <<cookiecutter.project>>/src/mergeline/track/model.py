@@ -52,4 +52,4 @@ def schema(signature: bundle.Signature) -> Any:
 def _column(column: bundle.Column) -> Any:
     from mlflow.types.schema import AnyType, ColSpec
 
-    return ColSpec("string" if column.kind == "text" else AnyType(), column.name)  # type: ignore[no-untyped-call]
+    return ColSpec("string" if column.kind == "text" else AnyType(), column.name)
