@@ -4,14 +4,18 @@ import logging
 import time
 import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, TypeAlias
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
-from ..bundle import Bundle
+from ..bundle import Bundle, Signature
+from ..columns import Raw
 from ..errors import BadData
-from . import wire
+from . import invocations, wire
 from .telemetry import CONTENT_TYPE, Metrics
 from .wire import Refused
 
@@ -21,11 +25,27 @@ Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers: TypeAlias = list[tuple[bytes, bytes]]
 
 JSON = "application/json"
-PREDICT = "/predict"
 # What is sent beyond the limit is read and dropped up to here, so that the sender gets to see the refusal.
 DROPPED_BYTES = 64 * 2**20
 
 log = logging.getLogger("mergeline.serve")
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """How a body is read and answered; `names` says whether an answer names what gave it, beside its headers."""
+
+    types: tuple[str, ...]
+    read: Callable[[bytes, str, Signature], Raw]
+    answer: Callable[[NDArray[np.float64], list[str], Signature], dict[str, Any]]
+    names: bool
+
+
+PREDICT = "/predict"
+PROTOCOLS = {
+    PREDICT: Protocol((JSON,), wire.read, wire.answer, names=True),
+    "/invocations": Protocol(invocations.TYPES, invocations.read, invocations.answer, names=False),
+}
 _encode = msgspec.json.Encoder().encode
 
 
@@ -50,6 +70,7 @@ class Application:
             "/version": lambda: (HTTPStatus.OK, _encode(self._version), JSON),
             "/metrics": lambda: (HTTPStatus.OK, self.metrics.text(), CONTENT_TYPE),
             "/schema": lambda: (HTTPStatus.OK, self._schema, JSON),
+            "/ping": self._ready,
         }
 
     def drain(self) -> None:
@@ -63,16 +84,16 @@ class Application:
         method: str = scope["method"]
         headers: dict[bytes, bytes] = dict(scope["headers"])
         request = _request_id(headers)
-        route = path if path in self._routes or path == PREDICT else "other"
+        route = path if path in self._routes or path in PROTOCOLS else "other"
         extra: Headers = []
         content = JSON
         with self.metrics.in_flight.track_inprogress():
             try:
-                if path == PREDICT:
+                if path in PROTOCOLS:
                     if method != "POST":
                         extra.append((b"allow", b"POST"))
-                        raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, f"{PREDICT} answers POST, not {method:.20}")
-                    status, body = HTTPStatus.OK, await self._predict(headers, receive)
+                        raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, f"{path} answers POST, not {method:.20}")
+                    status, body = HTTPStatus.OK, await self._predict(PROTOCOLS[path], headers, receive)
                 elif path in self._routes:
                     if method not in ("GET", "HEAD"):
                         extra.append((b"allow", b"GET, HEAD"))
@@ -80,7 +101,7 @@ class Application:
                     status, body, content = self._routes[path]()
                 else:
                     raise Refused(
-                        HTTPStatus.NOT_FOUND, f"no such path; there are {', '.join([PREDICT, *self._routes])}"
+                        HTTPStatus.NOT_FOUND, f"no such path; there are {', '.join([*PROTOCOLS, *self._routes])}"
                     )
             except Gone:
                 return
@@ -98,21 +119,20 @@ class Application:
             self.metrics.answered(route, status.value)
             await self._answer(send, status, body, content, request, extra)
 
-    async def _predict(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
-        wire.check_content(
-            headers.get(b"content-type", b"").decode("latin-1"), headers.get(b"content-encoding", b"").decode("latin-1")
-        )
+    async def _predict(self, protocol: Protocol, headers: dict[bytes, bytes], receive: Receive) -> bytes:
+        kind = wire.content(_text(headers, b"content-type"), _text(headers, b"content-encoding"), protocol.types)
         body = await _body(receive)
         start = time.perf_counter()
         signature = self._bundle.signature
-        raw = wire.read(body, signature)
+        raw = protocol.read(body, kind, signature)
         try:
             scores = self._bundle.scores(raw)
         except BadData as error:
             raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
-        predictions = wire.predictions(scores, signature)
-        answer = _encode({"release": self._release, "bundle": self._bundle.id, "predictions": predictions})
-        self.metrics.predicted(time.perf_counter() - start, predictions)
+        labels = wire.labels(scores, signature)
+        who = {"release": self._release, "bundle": self._bundle.id} if protocol.names else {}
+        answer = _encode(who | protocol.answer(scores, labels, signature))
+        self.metrics.predicted(time.perf_counter() - start, len(scores), labels)
         return answer
 
     def _ready(self) -> tuple[HTTPStatus, bytes, str]:
@@ -135,9 +155,13 @@ class Application:
         await send({"type": "http.response.body", "body": body})
 
 
+def _text(headers: dict[bytes, bytes], name: bytes) -> str:
+    return headers.get(name, b"").decode("latin-1")
+
+
 def _request_id(headers: dict[bytes, bytes]) -> str:
     """Take the caller's id when it is short and harmless in a log and a header, else make one."""
-    given = headers.get(b"x-request-id", b"").decode("latin-1")
+    given = _text(headers, b"x-request-id")
     if 0 < len(given) <= 128 and given.isascii() and given.isprintable():
         return given
     return uuid.uuid4().hex

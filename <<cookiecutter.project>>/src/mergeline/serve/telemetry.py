@@ -3,7 +3,7 @@
 import logging
 import sys
 from collections import Counter as Tally
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -49,11 +49,11 @@ class Metrics:
         """Count an answer; `route` is one of the known ones, or "other"."""
         self._requests.labels(route, str(status)).inc()
 
-    def predicted(self, seconds: float, predictions: Sequence[Mapping[str, Any]]) -> None:
+    def predicted(self, seconds: float, rows: int, labels: Sequence[str]) -> None:
         """Count a request's predictions and the seconds that they took."""
         self._seconds.observe(seconds)
-        self._rows.observe(len(predictions))
-        for label, count in Tally(prediction.get("label", "") for prediction in predictions).items():
+        self._rows.observe(rows)
+        for label, count in (Tally(labels) if labels else {"": rows}).items():
             self._predictions.labels(label).inc(count)
 
     def text(self) -> bytes:

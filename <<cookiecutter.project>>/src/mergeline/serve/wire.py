@@ -4,7 +4,7 @@ A body is one row, a list of rows, `{"rows": [row, ...]}` or `{"columns": {name:
 those of the bundle's signature. Everything else is refused with a status of the 400s and one line.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -20,7 +20,7 @@ from ..errors import BadData
 MAX_BYTES = 10 * 2**20
 MAX_ROWS = 10_000
 
-_decode = msgspec.json.Decoder().decode
+decode = msgspec.json.Decoder().decode
 
 
 class Refused(Exception):
@@ -31,12 +31,16 @@ class Refused(Exception):
         self.status = status
 
 
-def check_content(content_type: str, encoding: str) -> None:
-    """Refuse what is not JSON in UTF-8, before the body is read. Raises Refused (415)."""
+def content(content_type: str, encoding: str, known: Sequence[str]) -> str:
+    """Give the kind of a body that is one of those known, in UTF-8, before it is read; none named is the first of them.
+
+    Raises:
+        Refused: 415.
+    """
     kind, *parameters = (part.strip().lower() for part in content_type.split(";"))
-    if kind not in ("application/json", ""):
+    if kind and kind not in known:
         raise Refused(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"content-type {kind!r:.60} is not known: send application/json"
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"content-type {kind!r:.60} is not known: send {' or '.join(known)}"
         )
     for parameter in parameters:
         if parameter.startswith("charset=") and parameter[8:].strip('"') not in ("utf-8", "utf8"):
@@ -45,16 +49,22 @@ def check_content(content_type: str, encoding: str) -> None:
         raise Refused(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"content-encoding {encoding!r:.60} is not known: send plain bytes"
         )
+    return kind or known[0]
 
 
-def read(body: bytes, signature: Signature) -> Raw:
+def read(body: bytes, kind: str, signature: Signature) -> Raw:  # noqa: ARG001 - there is one kind
     """Make raw columns of a request's body, each shape (n,), 1 <= n <= `MAX_ROWS`.
 
     Raises:
         Refused: 400 when it is no JSON, 422 when it does not fit the signature, 413 when it has too many rows.
     """
+    return parsed(body, signature, _raw)
+
+
+def parsed(body: bytes, signature: Signature, parse: Callable[[bytes, Signature], Raw]) -> Raw:
+    """Parse, and say what is wrong with a body in one line. Raises Refused."""
     try:
-        return _raw(_decode(body), signature)
+        return parse(body, signature)
     except msgspec.DecodeError as error:
         raise Refused(HTTPStatus.BAD_REQUEST, f"the body is no JSON: {error}") from None
     except UnicodeError:
@@ -65,16 +75,18 @@ def read(body: bytes, signature: Signature) -> Raw:
         raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from None
 
 
-def _raw(body: Any, signature: Signature) -> Raw:
+def _raw(content: bytes, signature: Signature) -> Raw:
+    body = decode(content)
     if isinstance(body, dict) and len(body) == 1:
         if isinstance(table := body.get("columns"), dict):
-            return _from_columns(table, signature)
+            return from_columns(table, signature)
         if isinstance(listed := body.get("rows"), list):
-            return _from_rows(listed, signature)
-    return _from_rows(body if isinstance(body, list) else [body], signature)
+            return from_rows(listed, signature)
+    return from_rows(body if isinstance(body, list) else [body], signature)
 
 
-def _from_rows(rows: Sequence[Any], signature: Signature) -> Raw:
+def from_rows(rows: Sequence[Any], signature: Signature) -> Raw:
+    """Make raw columns of rows. Raises Refused, BadData."""
     _check_count(len(rows))
     known = {column.name for column in signature.columns}
     for i, row in enumerate(rows):
@@ -89,7 +101,8 @@ def _from_rows(rows: Sequence[Any], signature: Signature) -> Raw:
     return bundle.raw_from_rows(signature, rows)
 
 
-def _from_columns(table: Mapping[str, Any], signature: Signature) -> Raw:
+def from_columns(table: Mapping[str, Any], signature: Signature) -> Raw:
+    """Make raw columns of columns. Raises Refused, BadData."""
     given = {column.name: table[column.name] for column in signature.columns if column.name in table}
     if not given:
         raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, f"the table has {_none_of(signature)}")
@@ -119,11 +132,12 @@ def _none_of(signature: Signature) -> str:
     return f"none of the model's columns ({', '.join(names[:6])}{', ...' if len(names) > 6 else ''}): see /schema"
 
 
-def predictions(scores: NDArray[np.float64], signature: Signature) -> list[dict[str, Any]]:
-    """Give one answer a row: `value` for regression, `label` and `score` for two classes, else `probabilities`.
+def labels(scores: NDArray[np.float64], signature: Signature) -> list[str]:
+    """Name the class that each row is called, shape (n,); none for regression.
 
     Args:
         scores: shape (n, classes), or (n, 1) for regression.
+        signature: of the bundle.
 
     Raises:
         Refused: 422, the model has no finite answer for a row.
@@ -134,17 +148,31 @@ def predictions(scores: NDArray[np.float64], signature: Signature) -> list[dict[
             HTTPStatus.UNPROCESSABLE_ENTITY,
             f"row {int(finite.argmin())}: the model has no finite answer for its values",
         )
-    if signature.task == "regression":
-        return [{"value": value} for value in scores[:, 0].tolist()]
     classes = signature.classes
     if len(classes) == 2:
         negative, positive = classes
         threshold = signature.threshold
-        return [
-            {"label": positive if score >= threshold else negative, "score": score} for score in scores[:, 1].tolist()
+        return [positive if score >= threshold else negative for score in scores[:, 1].tolist()]
+    return [classes[i] for i in scores.argmax(axis=1).tolist()] if classes else []
+
+
+def answer(scores: NDArray[np.float64], named: Sequence[str], signature: Signature) -> dict[str, Any]:
+    """Give one prediction a row: `value` for regression, `label` and `score` for two classes, else `probabilities`.
+
+    Args:
+        scores: shape (n, classes), or (n, 1) for regression.
+        named: what `labels` gives.
+        signature: of the bundle.
+    """
+    classes = signature.classes
+    if not classes:
+        return {"predictions": [{"value": value} for value in scores[:, 0].tolist()]}
+    if len(classes) == 2:
+        pairs = zip(named, scores[:, 1].tolist(), strict=True)
+        return {"predictions": [{"label": label, "score": score} for label, score in pairs]}
+    return {
+        "predictions": [
+            {"label": label, "probabilities": dict(zip(classes, row, strict=True))}
+            for label, row in zip(named, scores.tolist(), strict=True)
         ]
-    best = scores.argmax(axis=1).tolist()
-    return [
-        {"label": classes[i], "probabilities": dict(zip(classes, row, strict=True))}
-        for i, row in zip(best, scores.tolist(), strict=True)
-    ]
+    }
