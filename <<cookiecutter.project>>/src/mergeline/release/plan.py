@@ -16,8 +16,8 @@ MOST_BYTES = 200_000
 SHOWN = re.compile(r"^Digest `([0-9a-f]{16})`$", re.MULTILINE)
 
 
-def run(root: Path, environment: str) -> Plan:
-    """Show what `deploy.run` would change.
+def run(root: Path, environment: str, *, lock: bool = True) -> Plan:
+    """Show what `deploy.run` would change; without `lock` it writes nothing where the state is.
 
     Raises:
         Integrity, RepositoryTrouble: the pin, see `pins.committed`.
@@ -25,11 +25,13 @@ def run(root: Path, environment: str) -> Plan:
     """
     pins.committed(root, environment)
     terraform.init(root, environment)
-    return _make(root, environment)
+    return _make(root, environment, lock=lock)
 
 
 def keep(root: Path, since: str, to: Path) -> list[Plan]:
     """Write the plan of each environment that changed since a commit into a folder. Step output: `planned`.
+
+    Nothing is locked: a role that only reads can do it, and no deployment waits for it.
 
     Args:
         root: the project's folder.
@@ -37,7 +39,7 @@ def keep(root: Path, since: str, to: Path) -> list[Plan]:
         to: gets a file for each, made where it is not there.
     """
     to.mkdir(parents=True, exist_ok=True)
-    made = [run(root, name) for name in pins.environments(root) if _changed(root, name, since)]
+    made = [run(root, name, lock=False) for name in pins.environments(root) if _changed(root, name, since)]
     for one in made:
         (to / f"{one.environment}.json").write_bytes(msgspec.json.encode(one))
     event.tell(planned=str(bool(made)).lower())
@@ -109,10 +111,10 @@ def check(root: Path, environment: str, accepted: str | None) -> str:
     )
 
 
-def _make(root: Path, environment: str) -> Plan:
+def _make(root: Path, environment: str, *, lock: bool = True) -> Plan:
     release = pins.committed(root, environment).release
     before = terraform.outputs(root, environment)
-    found = terraform.plan(root, environment, replace=terraform.dead(root, environment))
+    found = terraform.plan(root, environment, replace=terraform.dead(root, environment), lock=lock)
     return Plan(
         environment=environment,
         running=before.get("release_id"),
