@@ -124,6 +124,17 @@ variable "secret_key_arns" {
   }
 }
 
+variable "permissions_boundary_arn" {
+  description = "The policy that limits what the roles of the servers can ever do; where the organisation asks for one."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.permissions_boundary_arn == null || can(regex("^arn:[a-z-]+:iam::([0-9]{12}|aws):policy/", var.permissions_boundary_arn))
+    error_message = "permissions_boundary_arn is the ARN of a policy: arn:aws:iam::ACCOUNT:policy/NAME."
+  }
+}
+
 variable "registry_credentials_arn" {
   description = "The secret with user name and password of a private registry other than ECR; none for ECR and public images."
   type        = string

@@ -57,9 +57,10 @@ locals {
 }
 
 resource "aws_iam_role" "execution" {
-  name_prefix        = "${substr(local.prefix, 0, 24)}-start-"
-  description        = "Starts the servers of ${local.prefix}"
-  assume_role_policy = local.trust
+  name_prefix          = "${substr(local.prefix, 0, 24)}-start-"
+  description          = "Starts the servers of ${local.prefix}"
+  assume_role_policy   = local.trust
+  permissions_boundary = var.permissions_boundary_arn
 }
 
 resource "aws_iam_role_policy" "execution" {
@@ -70,9 +71,10 @@ resource "aws_iam_role_policy" "execution" {
 
 # No policy: a server calls nothing of AWS.
 resource "aws_iam_role" "server" {
-  name_prefix        = "${substr(local.prefix, 0, 24)}-serve-"
-  description        = "The servers of ${local.prefix}"
-  assume_role_policy = local.trust
+  name_prefix          = "${substr(local.prefix, 0, 24)}-serve-"
+  description          = "The servers of ${local.prefix}"
+  assume_role_policy   = local.trust
+  permissions_boundary = var.permissions_boundary_arn
 }
 
 resource "aws_cloudwatch_log_group" "server" {

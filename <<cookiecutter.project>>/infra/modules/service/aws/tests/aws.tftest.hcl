@@ -325,3 +325,26 @@ run "refuses_the_port_that_redirects" {
 
   expect_failures = [var.https_port]
 }
+
+run "keeps_the_roles_of_servers_within_the_boundary" {
+  command = plan
+
+  variables {
+    permissions_boundary_arn = "arn:aws:iam::123456789012:policy/mergeline-flight-delays-servers"
+  }
+
+  assert {
+    condition     = alltrue([for role in [aws_iam_role.execution, aws_iam_role.server] : role.permissions_boundary == var.permissions_boundary_arn])
+    error_message = "Every role that the module makes has the boundary."
+  }
+}
+
+run "refuses_a_boundary_that_is_no_policy" {
+  command = plan
+
+  variables {
+    permissions_boundary_arn = "mergeline-flight-delays-servers"
+  }
+
+  expect_failures = [var.permissions_boundary_arn]
+}
