@@ -1,6 +1,7 @@
 """An AWS on this machine, and a project whose staging Terraform's real provider applies there."""
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -20,6 +21,9 @@ from tools.need import Missing
 
 REGION = "eu-central-1"
 BUCKET = "states"
+ACTION = re.compile(r"[a-z0-9-]+:[A-Z][A-Za-z0-9]+")
+CALLED = {"elbv2": "elasticloadbalancing"}
+"""Services that policies call otherwise."""
 STAGING = Path("infra/environments/staging")
 
 
@@ -38,7 +42,12 @@ class Cloud:
 
     def asked(self) -> list[str]:
         """Name the actions so far, in their order."""
-        return [line for line in self.log.read_text().splitlines() if line.isalnum()]
+        return [action.partition(":")[2] for action in self.actions()]
+
+    def actions(self) -> list[str]:
+        """Name the actions so far with their services, as policies do."""
+        found = [line.partition(":") for line in self.log.read_text().splitlines() if ACTION.fullmatch(line)]
+        return [f"{CALLED.get(service, service)}:{action}" for service, _, action in found]
 
 
 def free_port() -> int:

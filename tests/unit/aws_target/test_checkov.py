@@ -12,11 +12,12 @@ import pytest
 from tests.tooling import checkov
 from tests.tools import without
 from tests.unit.project import TEMPLATE
-from tools.need import Missing
+from tools.need import HERE, Missing
 
 pytestmark = pytest.mark.slow
 
 INFRA = TEMPLATE / "infra"
+PLATFORM = HERE / "infra" / "platform"
 EXCEPTION = re.compile(r"#checkov:skip=(CKV2?_[A-Z]+_\d+):(.{20,})")
 
 
@@ -45,12 +46,13 @@ def failed(found: dict[str, Any]) -> list[str]:
     return [f"{one['check_id']} {one['resource']}" for one in found["failed_checks"]]
 
 
-def test_no_known_weakness_is_in_a_module() -> None:
-    found = checked(INFRA)
+@pytest.mark.parametrize("folder", [INFRA, PLATFORM], ids=["modules", "platform"])
+def test_no_known_weakness_is_in_a_module(folder: Path) -> None:
+    found = checked(folder)
 
     assert failed(found) == []
     assert len(found["passed_checks"]) > 50
-    exceptions = [line for file in INFRA.rglob("*.tf") for line in file.read_text().splitlines() if "checkov:" in line]
+    exceptions = [line for file in folder.rglob("*.tf") for line in file.read_text().splitlines() if "checkov:" in line]
     assert all(EXCEPTION.search(line) for line in exceptions)
     assert {one["check_id"] for one in found["skipped_checks"]} == {
         match[1] for line in exceptions if (match := EXCEPTION.search(line))
