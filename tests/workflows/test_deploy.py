@@ -1,6 +1,7 @@
 """deploy.yml, run: what is due is deployed, and what does not come up is taken back."""
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from mergeline.release.manifest import Pin, Release
 from mergeline.serve import local
 from tests.local_forge.api import Token
 from tests.workflows.hosted import APP, PRODUCTION, STAGING, Hosted, git, propose
+from tests.workflows.runner import Run
 from tools.caller import Caller
 
 pytestmark = pytest.mark.slow
@@ -126,6 +128,34 @@ def test_a_pull_request_that_changes_no_environment_shows_no_plan(project: Hoste
 
     assert planned.jobs == {"plan": "success"}, planned.printed
     assert project.api.comments == []
+
+
+ROLE = "arn:aws:iam::123456789012:role/mergeline-flight-delays-"
+AWS = {
+    "AWS_REGION": "eu-central-1",
+    "AWS_ROLES": json.dumps({name: ROLE + name for name in ("read", "release", "staging", "production")}),
+}
+
+
+def assumed(run: Run) -> list[str]:
+    """Name the roles in AWS that a run asked for."""
+    return sorted(set(re.findall(rf"assumed {ROLE}(\w+) in eu-central-1", run.printed)))
+
+
+def test_a_pull_request_takes_the_role_that_reads(project: Hosted) -> None:
+    number = propose(project.api, project.clone, "note", {"infra/notes.md": ("", "Who to call.\n")})
+
+    planned = project.run("deploy.yml", "pull_request", project.api.event(number), variables=AWS)
+
+    assert planned.jobs == {"plan": "success"}, planned.printed
+    assert assumed(planned) == ["read"]
+
+
+def test_a_deployment_takes_the_role_of_its_environment(project: Hosted) -> None:
+    deployed = project.push(project.api.commit("main"), "deploy.yml", variables=AWS)
+
+    assert deployed.code == 0, deployed.printed
+    assert assumed(deployed) == ["production", "staging"]
 
 
 def test_the_schedule_looks_at_what_runs(project: Hosted) -> None:

@@ -26,6 +26,7 @@ FACTS = {
     "hashicorp/setup-terraform": ("5e8dbf3c6d9deaf4193ca7a8fb23f2ac83bb6c85", "v4"),
     "docker/setup-buildx-action": ("bb05f3f5519dd87d3ba754cc423b652a5edd6d2c", "v4.2.0"),
     "docker/build-push-action": ("53b7df96c91f9c12dcc8a07bcb9ccacbed38856a", "v7.3.0"),
+    "aws-actions/configure-aws-credentials": ("d979d5b3a71173a29b74b5b88418bfda9437d885", "v6.1.1"),
     "docker/login-action": ("dbcb813823bdd20940b903addbd779551569679f", "v4.6.0"),
 }
 """Commits that were seen with this version in public workflow files; a new one needs the same."""
@@ -131,7 +132,7 @@ def test_required_jobs_have_different_names() -> None:
 
 @pytest.mark.parametrize(("path", "job"), JOBS)
 def test_a_write_token_is_never_beside_the_code_of_a_pull_request(path: Path, job: dict[str, Any]) -> None:
-    writes = "write" in job["permissions"].values()
+    writes = "write" in {value for name, value in job["permissions"].items() if name != "id-token"}
     by_others = any(f"github.event_name == '{event}'" in job.get("if", "") for event in ("push", "schedule"))
     by_pull_request = "pull_request" in triggers(path) and not by_others
     if not (writes and by_pull_request and "steps" in job):
@@ -142,6 +143,54 @@ def test_a_write_token_is_never_beside_the_code_of_a_pull_request(path: Path, jo
     assert "!github.event.pull_request.head.repo.fork" in job["if"]
     for step in job["steps"]:
         assert "git" not in step.get("run", "").split(), "of the pull request comes nothing but what a job kept"
+
+
+ROLES = {
+    ("train", "train"): ".read",
+    ("train", "attribute"): ".read",
+    ("release", "release"): ".release",
+    ("deploy", "plan"): ".read",
+    ("deploy", "deploy"): "[matrix.environment]",
+    ("deploy", "status"): ".read",
+}
+"""The role in AWS of each job that has one: a key of the variable AWS_ROLES."""
+
+
+@pytest.mark.parametrize(("path", "job"), JOBS)
+def test_a_job_takes_its_own_role_in_aws_and_no_other_can_vouch_for_itself(path: Path, job: dict[str, Any]) -> None:
+    name = next(key for key, value in read(path)["jobs"].items() if value == job)
+    taken = [step for step in job.get("steps", ()) if step.get("uses") == "./.github/actions/assume-role"]
+    wanted = ROLES.get((path.stem, name))
+
+    if "uses" not in job:
+        assert ("id-token" in job["permissions"]) == bool(wanted)
+    assert len(taken) == bool(wanted)
+    for step in taken:
+        role = f"fromJSON(vars.AWS_ROLES || '{{}}'){wanted}"
+        assert step["with"] == {"role": f"${{{{ {role} }}}}", "region": "${{ vars.AWS_REGION }}"}
+        assert step["if"].removesuffix(" }}").endswith(role), "without the variable nothing is asked of AWS"
+
+
+@pytest.mark.parametrize(("path", "job"), JOBS)
+def test_a_pull_request_reads_in_aws_and_a_forks_does_not_even_that(path: Path, job: dict[str, Any]) -> None:
+    taken = [step for step in job.get("steps", ()) if step.get("uses") == "./.github/actions/assume-role"]
+    if "pull_request" not in triggers(path) or any(f"'{event}'" in job.get("if", "") for event in ("push", "schedule")):
+        return
+
+    for step in taken:
+        assert step["with"]["role"].endswith(".read }}")
+        assert "!github.event.pull_request.head.repo.fork" in f"{job.get('if')} {step['if']}"
+
+
+def test_a_deployments_role_is_that_of_its_environment() -> None:
+    job = read(GITHUB / "workflows" / "deploy.yml")["jobs"]["deploy"]
+
+    assert job["environment"] == "${{ matrix.environment }}", "the claim that the role asks for"
+
+
+def test_no_key_of_aws_is_kept_anywhere() -> None:
+    for path in FILES:
+        assert not re.search(r"aws-(access-key-id|secret-access-key)|AWS_(ACCESS_KEY_ID|SECRET)", path.read_text())
 
 
 @pytest.mark.parametrize(("path", "job"), JOBS)
