@@ -279,6 +279,15 @@ class GitHubAPI:
         value = self._known(self.variables, name)
         return 200, {"name": name, "value": value, "created_at": NOW, "updated_at": NOW}
 
+    def actions_create_repo_variable(self, body: Json, **_: Any) -> tuple[int, Any]:
+        self.variables[body["name"]] = body["value"]
+        return 201, {}
+
+    def actions_update_repo_variable(self, name: str, body: Json, **_: Any) -> tuple[int, Any]:
+        self._known(self.variables, name)
+        self.variables[name] = body["value"]
+        return 204, None
+
     def repos_get_commit(self, ref: str, **_: Any) -> tuple[int, Any]:
         sha = self._commit(ref)
         return 200, {"sha": sha, "url": f"{self.url}/repos/{self.repository}/commits/{sha}"}

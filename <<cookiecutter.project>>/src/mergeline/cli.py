@@ -429,7 +429,11 @@ def serve(
 @app.command(rich_help_panel=RUN)
 def doctor(
     apply: Annotated[
-        bool, typer.Option("--apply", help="Set on the forge what .github/repository.yml asks for; an administrator's.")
+        bool,
+        typer.Option(
+            "--apply",
+            help="Set on the forge what .github/repository.yml and platform.json ask for; an administrator's.",
+        ),
     ] = False,
     json: Json = False,
 ) -> None:

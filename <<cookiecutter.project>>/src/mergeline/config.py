@@ -261,7 +261,7 @@ def explain(message: str, found: Any, kind: type[msgspec.Struct]) -> str:
     if "unknown field" in said:
         return f"{said}; allowed: {', '.join(f.name for f in msgspec.structs.fields(at))}"
     if get_origin(at) is Literal:
-        return f"{said}; allowed: {', '.join(get_args(at))}"
+        return f"{said}; allowed: {', '.join(map(str, get_args(at)))}"
     if "Expected `str" in said and isinstance(found, int | float | date):
         return f"{said}; write it in quotes"
     return said

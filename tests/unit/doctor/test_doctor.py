@@ -201,7 +201,7 @@ def test_prints_json_for_machines(project: Project, capsys: pytest.CaptureFixtur
     code = doctor.run(project.root, json=True)
 
     found = json.loads(capsys.readouterr().out)["places"]
-    assert set(found) == {"machine", "repository", "forge"}
+    assert set(found) == {"machine", "repository", "forge", "platform"}
     assert code == max(line["code"] for place in found.values() for line in place)
 
 

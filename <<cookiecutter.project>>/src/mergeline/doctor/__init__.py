@@ -16,6 +16,8 @@ from ..errors import MergelineError, RepositoryTrouble
 from .finding import Finding, fail
 from .hosting import CHECKS as FORGE
 from .machine import CHECKS as MACHINE
+from .platform import CHECKS as PLATFORM
+from .platform import apply as set_variables
 from .repository import CHECKS as REPOSITORY
 from .settings import CHECKS as SETTINGS
 from .settings import apply as set_settings
@@ -25,11 +27,12 @@ PLACES: dict[str, tuple[Callable[[Path], Iterable[Finding]], ...]] = {
     "machine": MACHINE,
     "repository": REPOSITORY,
     "forge": FORGE + SETTINGS,
+    "platform": PLATFORM,
 }
 
 
 class Examined(msgspec.Struct, frozen=True, kw_only=True):
-    """The findings by place: machine, repository, forge."""
+    """The findings by place: machine, repository, forge, platform."""
 
     places: dict[str, list[Finding]]
 
@@ -57,12 +60,12 @@ def run(root: Path, *, json: bool, apply: bool = False) -> int:
     Args:
         root: the project's folder.
         json: print for programs.
-        apply: set on the forge what its file asks for, and print how that went instead.
+        apply: set on the forge what its file and the platform's ask for, and print how that went instead.
 
     Raises:
-        Usage, BadSettings, ForgeTrouble: nothing could be set, see `settings.apply`.
+        Usage, BadSettings, ForgeTrouble: nothing could be set, see `settings.apply` and `platform.apply`.
     """
-    found = Examined(places={"forge": set_settings(root)}) if apply else examine(root)
+    found = Examined(places={"forge": [*set_settings(root), *set_variables(root)]}) if apply else examine(root)
     if json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n")
     else:

@@ -151,6 +151,9 @@ class Forge(Protocol):
     def variable(self, name: str) -> str | None:
         """Give a variable of the workflows, or None where it is not set."""
 
+    def set_variable(self, name: str, value: str) -> None:
+        """Set a variable of the workflows; it takes an administrator's token."""
+
     def private(self) -> bool:
         """Say whether the repository is private."""
 

@@ -271,6 +271,13 @@ class GitHub:
             except UnknownObjectException:
                 return None
 
+    def set_variable(self, name: str, value: str) -> None:
+        """Set a variable of the workflows; it takes an administrator's token."""
+        body = {"name": name, "value": value}
+        how = ("POST", "actions/variables") if self.variable(name) is None else ("PATCH", f"actions/variables/{name}")
+        with told(f"set the variable {name}"):
+            self._call(*how, body)
+
     def private(self) -> bool:
         """Say whether the repository is private."""
         with told("say whether this repository is private"):
