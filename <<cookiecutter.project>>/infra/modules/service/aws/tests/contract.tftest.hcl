@@ -3,6 +3,7 @@
 # Nothing is reached: a mock that a module has no use for is neither installed nor asked.
 mock_provider "aws" {}
 mock_provider "docker" {}
+mock_provider "kubectl" {}
 
 variables {
   name        = "flight-delays"
