@@ -94,7 +94,7 @@ resource "terraform_data" "rollout" {
   count = var.pin.release == null ? 0 : 1
 
   triggers_replace = {
-    deployment = kubectl_manifest.deployment[local.slot].name
+    deployment = local.deployment
     made       = local.made
     release    = var.pin.release.id
     replicas   = var.replicas
@@ -104,13 +104,13 @@ resource "terraform_data" "rollout" {
     command = "kubectl --namespace \"$NAMESPACE\" rollout status \"deployment/$DEPLOYMENT\" --timeout \"$SECONDS_LEFT\""
     environment = {
       NAMESPACE    = local.namespace
-      DEPLOYMENT   = kubectl_manifest.deployment[local.slot].name
+      DEPLOYMENT   = local.deployment
       SECONDS_LEFT = "${var.rollout_seconds}s"
     }
   }
 
   # The autoscaler sets the number of pods, so it is there before they are waited for.
-  depends_on = [kubectl_manifest.scaler]
+  depends_on = [kubectl_manifest.deployment, kubectl_manifest.scaler]
 
   lifecycle {
     create_before_destroy = true
@@ -131,12 +131,13 @@ resource "kubectl_manifest" "scaler" {
   for_each = var.pin.release == null ? toset([]) : toset([local.slot])
 
   yaml_body = templatefile("${path.module}/manifests/scaler.yaml.tftpl", merge(local.common, {
-    deployment = kubectl_manifest.deployment[each.key].name
+    deployment = local.deployment
     min        = var.replicas.min
     max        = var.replicas.max
     percent    = var.cpu_percent
   }))
   server_side_apply = true
+  depends_on        = [kubectl_manifest.deployment]
 
   lifecycle {
     create_before_destroy = true
