@@ -1,36 +1,75 @@
-# What only this target knows: the cluster, its registry's secret and its way in are there before it.
+# What only this target knows.
+
+variable "address" {
+  description = "The URL at which clients reach the servers from outside, such as https://delays.example.org. None: only pods of the cluster reach them."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.address == null || can(regex("^https?://[a-z0-9.-]+(:[0-9]{1,5})?$", var.address))
+    error_message = "address is http:// or https://, a lower-case host, perhaps a port, and no path."
+  }
+}
+
+variable "ingress_class" {
+  description = "The class of an Ingress for address. None: no Ingress."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.ingress_class == null || var.address != null
+    error_message = "An Ingress wants an address: its host is the name that it leads from."
+  }
+}
+
+variable "tls_secret" {
+  description = "The Secret, in the namespace, with the certificate of the Ingress. None: the controller's own, or no TLS."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.tls_secret == null || var.ingress_class != null
+    error_message = "tls_secret is the certificate of an Ingress: name its ingress_class too."
+  }
+}
+
+variable "gateway" {
+  description = "A Gateway (gateway.networking.k8s.io) that an HTTPRoute joins to address. None: no HTTPRoute."
+  type        = object({ name = string, namespace = string })
+  default     = null
+
+  validation {
+    condition     = var.gateway == null || (var.address != null && var.ingress_class == null)
+    error_message = "A gateway wants an address, and takes the place of an Ingress."
+  }
+}
+
+variable "load_balancer" {
+  description = "Whether the Service asks the cluster for a load balancer of its own, for clusters without Ingress and Gateway; address says where it answers."
+  type        = bool
+  nullable    = false
+  default     = false
+}
 
 variable "namespace" {
-  description = "The namespace that the module makes and keeps for itself. None: the model's name and the environment's."
+  description = "A namespace that is there, which the module leaves alone. None: it makes and removes NAME-ENVIRONMENT."
   type        = string
   default     = null
 
   validation {
-    condition     = var.namespace == null || can(regex("^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$", var.namespace))
-    error_message = "namespace starts with a letter, ends with a letter or digit, and holds at most 63 of a-z, 0-9 and '-'."
+    condition     = var.namespace == null || can(regex("^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", var.namespace))
+    error_message = "namespace holds up to 63 of a-z, 0-9 and '-', with none of these '-' at an end."
   }
 }
 
-variable "host" {
-  description = "The name that clients use, for an Ingress. None: the Service is reached inside the cluster only."
+variable "context" {
+  description = "The context of the kubeconfig. None: its current one."
   type        = string
   default     = null
-
-  validation {
-    condition     = var.host == null || can(regex("^([a-z0-9-]+\\.)+[a-z]{2,}$", var.host))
-    error_message = "host is a lower-case DNS name such as delays.example.org."
-  }
-}
-
-variable "ingress" {
-  description = "The Ingress: its class, and the Secret with the certificate for host; none: the cluster's defaults."
-  type        = object({ class = optional(string), tls_secret = optional(string) })
-  nullable    = false
-  default     = {}
 }
 
 variable "client_namespaces" {
-  description = "Namespaces whose pods may call the server, beside its own: the ingress controller's, for one."
+  description = "Namespaces whose pods may ask the servers, beside their own: the Ingress controller's, Prometheus's."
   type        = set(string)
   nullable    = false
   default     = []
@@ -41,14 +80,26 @@ variable "client_namespaces" {
   }
 }
 
+variable "client_cidrs" {
+  description = "Address ranges outside the cluster that may ask the servers, for a load balancer or a controller that is no pod."
+  type        = set(string)
+  nullable    = false
+  default     = []
+
+  validation {
+    condition     = alltrue([for range in var.client_cidrs : can(cidrhost(range, 0))])
+    error_message = "client_cidrs holds address ranges such as 10.0.0.0/8."
+  }
+}
+
 variable "image_pull_secret" {
-  description = "The Secret in the namespace with the registry's credentials. None: the nodes can pull without."
+  description = "The Secret, in the namespace, with the registry's credentials. None: the nodes have them, or need none."
   type        = string
   default     = null
 }
 
 variable "cpu_percent" {
-  description = "The percent of the requested processor that the autoscaler keeps; it needs the cluster's metrics server."
+  description = "The share of cpu that the autoscaler keeps the servers at."
   type        = number
   nullable    = false
   default     = 60
@@ -59,14 +110,32 @@ variable "cpu_percent" {
   }
 }
 
-variable "rollout_seconds" {
-  description = "How long a rollout may take before it has failed."
+variable "ready_seconds" {
+  description = "How long a new server may take until it is ready, the pull of its image included."
   type        = number
   nullable    = false
   default     = 300
 
   validation {
-    condition     = var.rollout_seconds >= 30
-    error_message = "rollout_seconds is at least 30: a server needs time to become ready."
+    condition     = var.ready_seconds >= 10 && floor(var.ready_seconds) == var.ready_seconds
+    error_message = "ready_seconds is a whole number from 10."
   }
+}
+
+variable "drain_seconds" {
+  description = "How long a server that is to end goes on as before, until all that lead to it have noticed."
+  type        = number
+  nullable    = false
+  default     = 5
+
+  validation {
+    condition     = var.drain_seconds >= 1 && floor(var.drain_seconds) == var.drain_seconds
+    error_message = "drain_seconds is a whole number from 1."
+  }
+}
+
+variable "service_monitor" {
+  description = "Labels of a ServiceMonitor by which Prometheus's operator picks it up; {} where it asks for none. None: no ServiceMonitor."
+  type        = map(string)
+  default     = null
 }

@@ -1,126 +1,137 @@
-# Pods behind a Service, on any cluster that the provider reaches.
+# A Deployment behind a Service, on any cluster that the kubeconfig leads to.
 #
-# Rolling: one Deployment, whose pods are replaced one by one. Blue-green: a Deployment per release; the new one is
-# ready before the Service's selector moves to it, and the old one goes after that.
+# blue_green: a Deployment per release, whose key holds the hash of all that it is made of. The Service's selector moves
+# when the new one is ready, and the old one goes after that. rolling: one Deployment, whose pods Kubernetes replaces.
 
 locals {
-  url      = var.host == null ? "http://${var.name}.${local.namespace}.svc:${var.port}" : "${var.ingress.tls_secret == null ? "http" : "https"}://${var.host}"
-  revision = try(terraform_data.rollout[0].id, kubectl_manifest.service.id)
+  url      = coalesce(var.address, "http://${local.prefix}.${local.namespace}.svc:${var.port}")
+  revision = try(terraform_data.rollout[0].id, kubectl_manifest.service.uid)
 
   prefix    = "${var.name}-${var.environment}"
   namespace = coalesce(var.namespace, local.prefix)
+  host      = try(regex("^https?://([^:]+)", var.address)[0], null)
   image     = try(coalesce(var.pin.release.image), "")
+  labels    = { "app.kubernetes.io/name" = var.name, "mergeline.environment" = local.prefix }
 
-  plain = merge(
+  environment = merge(
     var.env,
     { MERGELINE_RELEASE = try(var.pin.release.id, "") },
     var.pin.experiment == null ? {} : { MERGELINE_EXPERIMENT = jsonencode(var.pin.experiment) },
   )
-  env = concat(
-    [for key, value in local.plain : { name = key, value = value }],
-    [for key, at in var.secrets : { name = key, valueFrom = { secretKeyRef = { name = split("/", at)[0], key = try(split("/", at)[1], "") } } }],
-  )
 
-  made = substr(sha256(jsonencode({
-    image  = local.image
-    env    = local.env
-    cpu    = var.cpu
-    memory = var.memory_mb
-    pull   = var.image_pull_secret
-    module = filesha256("${path.module}/manifests/deployment.yaml.tftpl") # a Deployment's selector cannot change
-  })), 0, 8)
-  slot       = var.strategy == "rolling" ? "rolling" : local.made
-  deployment = "${var.name}-${local.slot}"
+  # All that a server is made of; a change of any of it, this module's own text included, is a new set of servers.
+  pod = {
+    image             = local.image
+    image_pull_secret = var.image_pull_secret
+    cpu               = "${floor(var.cpu * 1000)}m"
+    memory            = "${var.memory_mb}M"
+    ready_seconds     = var.ready_seconds
+    drain_seconds     = var.drain_seconds
+    env = concat(
+      [for name in sort(keys(local.environment)) : { name = name, value = local.environment[name] }],
+      [for name in sort(keys(var.secrets)) : { name = name, valueFrom = { secretKeyRef = {
+        name = split("/", var.secrets[name])[0]
+        key  = try(split("/", var.secrets[name])[1], "")
+      } } }],
+    )
+  }
+  template = "${path.module}/manifests/deployment.yaml.tftpl"
+  made     = var.pin.release == null ? "none" : substr(sha256(jsonencode([local.pod, filesha256(local.template)])), 0, 8)
+  key      = var.strategy == "rolling" && var.pin.release != null ? "rolling" : local.made
+  servers  = toset(var.pin.release == null ? [] : [local.key])
 
-  clients = concat(
-    [{ podSelector = {} }],
-    [for name in sort(var.client_namespaces) : { namespaceSelector = { matchLabels = { "kubernetes.io/metadata.name" = name } } }],
+  own = { namespace = local.namespace, prefix = local.prefix, labels = local.labels }
+  routes = merge(
+    var.ingress_class == null ? {} : { ingress = { class = var.ingress_class, tls_secret = var.tls_secret, host = local.host, port = var.port } },
+    var.gateway == null ? {} : { route = { gateway = var.gateway, host = local.host, port = var.port } },
+    var.service_monitor == null ? {} : { monitor = { found_by = var.service_monitor } },
   )
-  ingress = merge(
-    { rules = [{ host = var.host, http = { paths = [{ path = "/", pathType = "Prefix", backend = { service = { name = var.name, port = { name = "http" } } } }] } }] },
-    var.ingress.class == null ? {} : { ingressClassName = var.ingress.class },
-    var.ingress.tls_secret == null ? {} : { tls = [{ hosts = [var.host], secretName = var.ingress.tls_secret }] },
-  )
-  common = { name = var.name, namespace = local.namespace }
 }
 
 resource "kubectl_manifest" "namespace" {
-  yaml_body         = templatefile("${path.module}/manifests/namespace.yaml.tftpl", { namespace = local.namespace, prefix = local.prefix })
+  count = var.namespace == null ? 1 : 0
+
+  yaml_body         = templatefile("${path.module}/manifests/namespace.yaml.tftpl", local.own)
   server_side_apply = true
-  wait              = true
+  force_conflicts   = true
+  wait              = true # else a new one of this name finds the old one on its way out
 }
 
-# What runs is keyed by its slot: a new release of a blue-green environment is a create, and stands beside the old one.
-resource "kubectl_manifest" "deployment" {
-  for_each = var.pin.release == null ? toset([]) : toset([local.slot])
-
-  yaml_body = templatefile("${path.module}/manifests/deployment.yaml.tftpl", merge(local.common, {
-    deployment = local.deployment
-    slot       = each.key
-    release    = substr(try(var.pin.release.id, ""), 0, 12)
-    image      = local.image
-    env        = jsonencode(local.env)
-    pull       = jsonencode(var.image_pull_secret == null ? [] : [{ name = var.image_pull_secret }])
-    cpu        = "${floor(var.cpu * 1000)}m"
-    memory     = "${var.memory_mb}M"
-    seconds    = var.rollout_seconds
+resource "kubectl_manifest" "network" {
+  yaml_body = templatefile("${path.module}/manifests/network.yaml.tftpl", merge(local.own, {
+    namespaces = sort(var.client_namespaces)
+    cidrs      = sort(var.client_cidrs)
   }))
   server_side_apply = true
-  wait_for_rollout  = false # it does not wait on updates: terraform_data.rollout waits on both
-  depends_on        = [kubectl_manifest.namespace, kubectl_manifest.network]
+  force_conflicts   = true
+  depends_on        = [kubectl_manifest.namespace]
+}
+
+resource "kubectl_manifest" "deployment" {
+  for_each = local.servers
+
+  yaml_body         = templatefile(local.template, merge(local.own, local.pod, { key = each.key, made = local.made }))
+  server_side_apply = true
+  force_conflicts   = true
+  wait_for_rollout  = false # the provider waits for a new Deployment alone, terraform_data.rollout for a changed one too
+  wait              = true  # when it goes, until the last request is answered
+  depends_on        = [kubectl_manifest.network]
 
   lifecycle {
     create_before_destroy = true
 
     precondition {
       condition     = can(regex("^[^@ ]+@sha256:[0-9a-f]{64}$", local.image))
-      error_message = "The target kubernetes runs images by digest, and the pinned release has no repository@sha256:...: set the variable REGISTRY, and pin a release that was pushed."
+      error_message = "The target kubernetes runs images of a registry by digest, repository@sha256:...: set the variable REGISTRY on GitHub, and pin a release that has one."
     }
 
     precondition {
       condition     = length(var.token_hashes) == 0
-      error_message = "The target kubernetes asks for no token: leave token_hashes empty, and say in client_namespaces who may reach it."
+      error_message = "The target kubernetes asks for no token: leave token_hashes empty, and say in client_namespaces and client_cidrs who may ask."
     }
 
     precondition {
-      condition     = alltrue([for at in values(var.secrets) : can(regex("^[a-z0-9][a-z0-9.-]*/[A-Za-z0-9._-]+$", at))])
-      error_message = "On kubernetes a value of secrets is NAME/KEY of a Secret in the namespace."
+      condition     = alltrue([for where in values(var.secrets) : can(regex("^[a-z0-9][a-z0-9.-]*/[A-Za-z0-9._-]+$", where))])
+      error_message = "On the target kubernetes a value of secrets is NAME/KEY of a Secret in the namespace."
     }
   }
 }
 
-# Waits until the new pods are ready, on updates as on creation. The Service moves after it.
+# Waits until all new servers are ready; as many as the old ones are, whatever the autoscaler had made of these.
 resource "terraform_data" "rollout" {
-  count = var.pin.release == null ? 0 : 1
+  count = length(local.servers)
 
-  triggers_replace = {
-    deployment = local.deployment
-    made       = local.made
-    release    = var.pin.release.id
-    replicas   = var.replicas
-  }
+  triggers_replace = [kubectl_manifest.deployment[local.key].uid, local.made]
 
   provisioner "local-exec" {
-    command = "kubectl --namespace \"$NAMESPACE\" rollout status \"deployment/$DEPLOYMENT\" --timeout \"$SECONDS_LEFT\""
+    command = "\"$${MERGELINE_PYTHON:-python3}\" -m mergeline.release.rollout"
     environment = {
-      NAMESPACE    = local.namespace
-      DEPLOYMENT   = local.deployment
-      SECONDS_LEFT = "${var.rollout_seconds}s"
+      CONTEXT     = var.context == null ? "" : var.context
+      NAMESPACE   = local.namespace
+      ENVIRONMENT = local.prefix
+      KEY         = local.key
+      MADE        = local.made
+      LEAST       = var.replicas.min
+      MOST        = var.replicas.max
+      SECONDS     = var.ready_seconds
     }
   }
 
-  # The autoscaler sets the number of pods, so it is there before they are waited for.
-  depends_on = [kubectl_manifest.deployment, kubectl_manifest.scaler]
-
   lifecycle {
     create_before_destroy = true
+    replace_triggered_by  = [kubectl_manifest.deployment]
   }
 }
 
 resource "kubectl_manifest" "service" {
-  yaml_body         = templatefile("${path.module}/manifests/service.yaml.tftpl", merge(local.common, { slot = var.pin.release == null ? "none" : local.slot, port = var.port }))
+  yaml_body = templatefile("${path.module}/manifests/service.yaml.tftpl", merge(local.own, {
+    key  = local.key
+    port = var.port
+    type = var.load_balancer ? "LoadBalancer" : "ClusterIP"
+  }))
   server_side_apply = true
-  depends_on        = [kubectl_manifest.namespace, terraform_data.rollout]
+  force_conflicts   = true
+  depends_on        = [terraform_data.rollout, kubectl_manifest.namespace]
 
   lifecycle {
     create_before_destroy = true # what it depends on goes after its change
@@ -128,39 +139,30 @@ resource "kubectl_manifest" "service" {
 }
 
 resource "kubectl_manifest" "scaler" {
-  for_each = var.pin.release == null ? toset([]) : toset([local.slot])
+  for_each = local.servers
 
-  yaml_body = templatefile("${path.module}/manifests/scaler.yaml.tftpl", merge(local.common, {
-    deployment = local.deployment
-    min        = var.replicas.min
-    max        = var.replicas.max
-    percent    = var.cpu_percent
+  yaml_body = templatefile("${path.module}/manifests/scaler.yaml.tftpl", merge(local.own, {
+    key         = each.key
+    replicas    = var.replicas
+    cpu_percent = var.cpu_percent
   }))
   server_side_apply = true
-  depends_on        = [kubectl_manifest.deployment]
-
-  lifecycle {
-    create_before_destroy = true
-  }
+  force_conflicts   = true
+  depends_on        = [terraform_data.rollout]
 }
 
 resource "kubectl_manifest" "budget" {
-  yaml_body         = templatefile("${path.module}/manifests/budget.yaml.tftpl", local.common)
+  yaml_body         = templatefile("${path.module}/manifests/budget.yaml.tftpl", local.own)
   server_side_apply = true
+  force_conflicts   = true
   depends_on        = [kubectl_manifest.namespace]
 }
 
-# No way out, and in from the namespace and the named ones only.
-resource "kubectl_manifest" "network" {
-  yaml_body         = templatefile("${path.module}/manifests/network.yaml.tftpl", merge(local.common, { clients = jsonencode(local.clients) }))
-  server_side_apply = true
-  depends_on        = [kubectl_manifest.namespace]
-}
+resource "kubectl_manifest" "route" {
+  for_each = local.routes
 
-resource "kubectl_manifest" "ingress" {
-  count = var.host == null ? 0 : 1
-
-  yaml_body         = templatefile("${path.module}/manifests/ingress.yaml.tftpl", merge(local.common, { spec = jsonencode(local.ingress) }))
+  yaml_body         = templatefile("${path.module}/manifests/${each.key}.yaml.tftpl", merge(local.own, each.value))
   server_side_apply = true
+  force_conflicts   = true
   depends_on        = [kubectl_manifest.service]
 }
