@@ -1,12 +1,14 @@
 """Terraform's own checks, on the files where they stand and on the environments as they are rendered."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from mergeline.release import retarget
 from tests.tooling import provider
 from tests.tools import need, without
 from tests.unit.project import ENVIRONMENTS, TEMPLATE
@@ -90,6 +92,14 @@ def test_an_environment_of_a_docker_project_is_valid(environment: str, tmp_path:
 
     target = "local" if environment == "dev" else "docker"
     assert f'source = "../../modules/service/{target}"' in (folder / "target.tf").read_text()
+
+
+def test_an_environment_in_aws_can_set_all_that_only_this_target_knows() -> None:
+    known = re.findall(r'^variable "(\w+)"', (INFRA / "modules/service/aws/extras.tf").read_text(), re.MULTILINE)
+    written = retarget.written(NAME, "staging", "aws")
+
+    assert len(known) > 10
+    assert [name for name in known if not re.search(rf"^  {name} += var\.aws\.{name}$", written, re.MULTILINE)] == []
 
 
 INTERFACE = ("variables.tf", "outputs.tf", "tests/contract.tftest.hcl")

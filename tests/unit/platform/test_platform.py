@@ -20,6 +20,8 @@ from tests.unit.project import NAME, Project
 __all__ = ["api", "given", "place", "project"]
 
 pytestmark = pytest.mark.slow
+KEYS = ("kms_key_arn", "permissions_boundary_arn")
+"""What the servers of an environment in AWS take from the platform, beside its network."""
 
 
 def trust(platform: Platform, role: str) -> dict[str, Any]:
@@ -140,8 +142,8 @@ def test_the_doctor_of_a_project_finds_all_of_it(
     settled = {"bucket": told["state_bucket"], "region": told["region"]}
     staging = project.root / "infra/environments/staging"
     (staging / "state.s3.tfbackend").write_text("".join(f'{key} = "{value}"\n' for key, value in settled.items()))
-    network = {"region": told["region"], "vpc_id": told["network"]["vpc_id"], "kms_key_arn": told["kms_key_arn"]}
-    lines = "".join(f'  {key} = "{value}"\n' for key, value in network.items())
+    its = {"vpc_id": told["network"]["vpc_id"], **{key: told[key] for key in KEYS}}
+    lines = "".join(f'  {key} = "{value}"\n' for key, value in {"region": told["region"], **its}.items())
     (staging / "terraform.tfvars").write_text(f'name = "{NAME}"\naws = {{\n{lines}}}\n')
     with (project.root / ".dvc/config").open("a") as config:
         config.write(f"    remote = platform\n['remote \"platform\"']\n    url = {told['dvc_remote']}\n")
@@ -165,7 +167,8 @@ def test_the_doctor_of_a_project_finds_all_of_it(
 def test_a_deployment_asks_for_nothing_that_its_role_may_not(
     platform: Platform, cloud: Cloud, place: Project, given: dict[str, Any]
 ) -> None:
-    write(place, {**given, "kms_key_arn": platform.project()["kms_key_arn"]})
+    told = platform.project()
+    write(place, {**given, **{key: told[key] for key in KEYS}})
     earlier = len(cloud.actions())
     retarget.run(place.root, "staging", "aws")
     for digit in "12":

@@ -187,6 +187,7 @@ def _environment(root: Path, name: str, wanted: Platform) -> Finding:
             "region": wanted.region,
             "vpc_id": wanted.network.vpc_id,
             "kms_key_arn": wanted.kms_key_arn,
+            "permissions_boundary_arn": wanted.permissions_boundary_arn,
         },
     }
     wrong = [
@@ -197,7 +198,7 @@ def _environment(root: Path, name: str, wanted: Platform) -> Finding:
         if found.get(key) != value
     ]
     if not wrong:
-        return ok(name, "its state, region, network and key are the platform's")
+        return ok(name, "its state, region, network, key and boundary are the platform's")
     return warn(
         name, "; ".join(wrong), f"Correct {STATE.format(name)} and terraform.tfvars beside it, or keep your own."
     )

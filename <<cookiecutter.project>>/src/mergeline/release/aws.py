@@ -43,6 +43,7 @@ variable "aws" {
     internal                 = optional(bool)
     access_log_bucket        = optional(string)
     kms_key_arn              = optional(string)
+    permissions_boundary_arn = optional(string)
     secret_key_arns          = optional(set(string))
     registry_credentials_arn = optional(string)
     log_days                 = optional(number)
@@ -77,6 +78,7 @@ GIVEN = """
   internal                 = var.aws.internal
   access_log_bucket        = var.aws.access_log_bucket
   kms_key_arn              = var.aws.kms_key_arn
+  permissions_boundary_arn = var.aws.permissions_boundary_arn
   secret_key_arns          = var.aws.secret_key_arns
   registry_credentials_arn = var.aws.registry_credentials_arn
   log_days                 = var.aws.log_days
