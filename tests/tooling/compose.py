@@ -1,13 +1,10 @@
 """Docker Compose and the images of infra/compose, where they cannot be pulled: of Debian's packages and Go's modules."""
 
-import os
 import shutil
-import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 
-from tests.tooling.docker import CACHE, Docker, Unavailable, base_image
-from tools.need import compiler
+from tests.tooling.docker import CACHE, Docker, base_image
+from tests.tooling.modules import Module, build
 
 COMPOSE = "v5.4.0"
 STORE = "v1.8.0"
@@ -58,18 +55,9 @@ IMAGES = {
 """By the variable of compose.yaml: the public image, and the files of a stand-in; a program of `PROGRAMS` is copied."""
 
 
-@dataclass(frozen=True, slots=True)
-class Built:
-    """A program of a Go module: the folder of its main package, below the module."""
-
-    module: str
-    version: str
-    package: str
-
-
 PROGRAMS = {
-    "docker-compose": Built("github.com/docker/compose/v5", COMPOSE, "cmd"),
-    "versitygw": Built("github.com/versity/versitygw", STORE, "cmd/versitygw"),
+    "docker-compose": (Module("github.com/docker/compose/v5", COMPOSE), "cmd"),
+    "versitygw": (Module("github.com/versity/versitygw", STORE), "cmd/versitygw"),
 }
 
 
@@ -98,25 +86,9 @@ def settings(docker: Docker, scratch: Path) -> dict[str, str]:
 
 
 def program(name: str) -> Path:
-    """Build a program of a Go module once. Raises Missing, Unavailable."""
-    it = PROGRAMS[name]
-    place = CACHE / f"{name}-{it.version}"
-    if place.exists():
-        return place
-    go = compiler(f"build {name} {it.version}")
-    source = CACHE / f"{name}.source"
-    shutil.rmtree(source, ignore_errors=True)
-    source.mkdir(parents=True)
-    path = f"{it.module}/{it.package}"
-    (source / "go.mod").write_text(f"module example.test/it\ngo 1.26.3\nrequire {it.module} {it.version}\n")
-    (source / "tools.go").write_text(f'//go:build tools\n\npackage tools\n\nimport _ "{path}"\n')
-    part = place.with_suffix(".part")
-    for command in (["mod", "tidy"], ["build", "-trimpath", "-ldflags=-s -w", "-o", str(part), path]):
-        env = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=mod"}
-        done = subprocess.run([go, *command], cwd=source, env=env, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise Unavailable(f"{name} {it.version} cannot be built: {done.stderr.strip()[-300:]}")
-    return part.rename(place)
+    """Give the path of a program of `PROGRAMS`. Raises Missing."""
+    module, package = PROGRAMS[name]
+    return build(module, package, CACHE / f"{name}-{module.version}")
 
 
 def _image(docker: Docker, folder: Path, files: dict[str, str]) -> str:

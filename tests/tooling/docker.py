@@ -13,13 +13,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.tooling import modules
+
 RECIPE = "1"  # part of what is cached: raise it when the recipe changes
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "mergeline-tests" / f"docker-{RECIPE}"
+CACHE = modules.CACHE / f"docker-{RECIPE}"
 PACKAGES = ("docker.io", "debootstrap", "iptables")
 LIBRARIES = (
     "ca-certificates,libssl3,libsqlite3-0,libffi8,libreadline8,libbz2-1.0,liblzma5,zlib1g,libncursesw6,libuuid1,"
@@ -74,7 +76,7 @@ def engine() -> Iterator[Docker]:
             fcntl.flock(users, fcntl.LOCK_SH)
             own = Docker(f"unix://{CACHE}/docker.sock")
             if not _answers(own):
-                _install()
+                install(PACKAGES, ("dockerd", "debootstrap", "iptables"))
                 _start(own)
         try:
             yield own
@@ -104,13 +106,15 @@ def _answers(docker: Docker) -> bool:
     return docker.run("version", "--format", "{{.Server.Version}}", check=False, seconds=20).returncode == 0
 
 
-def _install() -> None:
-    if all(shutil.which(program) for program in ("dockerd", "debootstrap", "iptables")):
+def install(packages: Iterable[str], programs: Iterable[str]) -> None:
+    """Install Debian's packages where one of the programs, by name or path, is missing. Raises Unavailable."""
+    lacking = [program for program in programs if not shutil.which(program)]
+    if not lacking:
         return
-    if not shutil.which("apt-get"):
-        raise Unavailable("no Docker engine answers, and there is no apt-get to install one")
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        raise Unavailable(f"there is no {lacking[0]}, and only root on Debian gets it installed")
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for command in (["update"], ["install", "--yes", "--no-install-recommends", *PACKAGES]):
+    for command in (["update"], ["install", "--yes", "--no-install-recommends", *packages]):
         done = subprocess.run(["apt-get", "-qq", *command], env=quiet, capture_output=True, text=True, check=False)
         if done.returncode:
             raise Unavailable(f"apt-get {command[0]} failed: {done.stderr.strip()[-300:]}")

@@ -113,6 +113,6 @@ def project(hosted: Make, small: Path, tmp_path: Path) -> Hosted:
 def providers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The variables with which Terraform finds the providers of all modules."""
     try:
-        return provider.both(tmp_path_factory.mktemp("providers"))
+        return provider.settings(tmp_path_factory.mktemp("providers"), *provider.PROVIDERS)
     except Missing as reason:
         without(str(reason))

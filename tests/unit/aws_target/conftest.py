@@ -68,7 +68,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     scratch = tmp_path_factory.mktemp("cloud")
     (scratch / "provider").mkdir()
     try:
-        found = provider.aws(scratch / "provider")
+        found = provider.settings(scratch / "provider", "aws")
     except Missing as reason:
         without(str(reason))
     port = free_port()

@@ -86,7 +86,7 @@ def providers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The variables with which Terraform finds the docker provider."""
     need("terraform")
     try:
-        return provider.settings(tmp_path_factory.mktemp("provider"))
+        return provider.settings(tmp_path_factory.mktemp("provider"), "docker")
     except Missing as reason:
         without(str(reason))
 

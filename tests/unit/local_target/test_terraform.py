@@ -35,9 +35,9 @@ def terraform(folder: Path, data: Path, *arguments: str, env: dict[str, str] | N
 def providers(module: str, scratch: Path) -> dict[str, str]:
     """Give the variables with which Terraform finds the provider that a module asks for."""
     (scratch / "provider").mkdir()
-    found = {"aws": provider.aws, "docker": provider.settings}
+    asked = [module] if module in provider.PROVIDERS else []
     try:
-        return found[module](scratch / "provider") if module in found else {}
+        return provider.settings(scratch / "provider", *asked)
     except Missing as reason:
         without(str(reason))
 
