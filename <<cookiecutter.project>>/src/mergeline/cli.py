@@ -405,12 +405,12 @@ def deploy(
 @app.command(rich_help_panel=RELEASE)
 def retarget(
     environment: Annotated[str, typer.Argument(help="staging or production; dev is always local.")],
-    target: Annotated[str, typer.Argument(help="local, docker or aws.")],
+    target: Annotated[str, typer.Argument(help="local, docker, kubernetes or aws.")],
 ) -> None:
     """Move an environment to another target: destroy it, rewrite its target.tf, apply its pin there."""
     from .release import retarget as room
 
-    out.print(room.run(_root(), environment, target))
+    out.print(room.run(_root(), environment, target), markup=False, highlight=False)
 
 
 @app.command(rich_help_panel=RUN)

@@ -13,7 +13,6 @@ from typing import Any
 import boto3
 import pytest
 
-from mergeline.release import aws
 from tests.tooling import provider
 from tests.tools import need, until, without
 from tests.unit.project import NAME, Project
@@ -24,6 +23,7 @@ BUCKET = "states"
 ACTION = re.compile(r"[a-z0-9-]+:[A-Z][A-Za-z0-9]+")
 CALLED = {"elbv2": "elasticloadbalancing"}
 """Services that policies call otherwise."""
+STATE = "state.s3.tfbackend"
 STAGING = Path("infra/environments/staging")
 
 
@@ -122,7 +122,7 @@ def place(cloud: Cloud, given: dict[str, Any], tmp_path: Path, monkeypatch: pyte
     for name, value in cloud.env.items():
         monkeypatch.setenv(name, value)
     project = Project.make(tmp_path / NAME)
-    (project.root / STAGING / aws.STATE).write_text(f'bucket = "{BUCKET}"\nregion = "{REGION}"\n')
+    (project.root / STAGING / STATE).write_text(f'bucket = "{BUCKET}"\nregion = "{REGION}"\n')
     write(project, given)
     project.commit("Say where in AWS staging may run")
     return project

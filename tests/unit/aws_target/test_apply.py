@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from mergeline.errors import Conflict, Usage
-from mergeline.release import aws, build, promotion, retarget, terraform
+from mergeline.release import build, promotion, retarget, targets, terraform
 from tests.tools import need
-from tests.unit.aws_target.conftest import BUCKET, STAGING, Cloud, free_port, write
+from tests.unit.aws_target.conftest import BUCKET, STAGING, STATE, Cloud, free_port, write
 from tests.unit.project import NAME, Project
 
 pytestmark = pytest.mark.slow
@@ -170,7 +170,7 @@ def test_releases_come_and_go(story: Story, cloud: Cloud, given: dict[str, Any])
 
 def test_two_at_once_are_refused_by_the_lock(place: Project, cloud: Cloud) -> None:
     target = place.root / STAGING / "target.tf"
-    target.write_text(retarget.written(NAME, "staging", "aws"))
+    target.write_text(targets.written(NAME, "staging", "aws"))
     subprocess.run([need("terraform"), "fmt", "-check", target], check=True)
     terraform.init(place.root, "staging")
     lock = {"Bucket": BUCKET, "Key": f"{NAME}/staging.tfstate.tflock"}
@@ -185,11 +185,11 @@ def test_two_at_once_are_refused_by_the_lock(place: Project, cloud: Cloud) -> No
 
 @pytest.mark.parametrize(
     ("broken", "words"),
-    [("state", f"{aws.STATE} is missing"), ("inputs", "says nothing of aws"), ("image", "no image in a registry")],
+    [("state", f"{STATE} is missing"), ("inputs", "says nothing of aws"), ("image", "no image in a registry")],
 )
 def test_refuses_a_move_before_anything_is_destroyed(place: Project, broken: str, words: str) -> None:
     if broken == "state":
-        (place.root / STAGING / aws.STATE).unlink()
+        (place.root / STAGING / STATE).unlink()
     elif broken == "inputs":
         (place.root / STAGING / "terraform.tfvars").write_text(f'name = "{NAME}"\nport = {free_port()}\n')
     else:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mergeline.release import build, promotion, retarget, status, terraform
+from mergeline.release import build, promotion, status, targets, terraform
 from mergeline.release.manifest import Release
 from tests.tooling import provider
 from tests.tooling.docker import Docker, Unavailable, base_image, engine
@@ -130,7 +130,7 @@ def place(
     text = extras.read_text()
     begin = text.index('"haproxy@sha256:')
     extras.write_text(text.replace(text[begin : text.index("\n", begin)], f'"{gateway}"'))
-    (folder / "target.tf").write_text(retarget.written(NAME, "staging", "docker"))
+    (folder / "target.tf").write_text(targets.written(NAME, "staging", "docker"))
     project.commit("Run staging on docker")
     yield project
     terraform.init(project.root, "staging")

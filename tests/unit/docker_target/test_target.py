@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mergeline.errors import Usage
-from mergeline.release import build, deploy, promotion, retarget, terraform
+from mergeline.release import build, deploy, promotion, retarget, targets, terraform
 from tests.unit.project import NAME, TEMPLATE, Project
 
 OPEN = "<< cookiecutter.project >>"
@@ -16,7 +16,7 @@ FOLDERS = {"local": TEMPLATE, "docker": TEMPLATE / ".variants/docker"}
 def project(tmp_path: Path) -> Project:
     """A project whose staging runs on docker."""
     made = Project.make(tmp_path / NAME)
-    (made.root / "infra/environments/staging/target.tf").write_text(retarget.written(NAME, "staging", "docker"))
+    (made.root / "infra/environments/staging/target.tf").write_text(targets.written(NAME, "staging", "docker"))
     made.commit("Run staging on docker")
     return made
 
@@ -26,7 +26,7 @@ def project(tmp_path: Path) -> Project:
 def test_a_project_is_generated_as_retarget_writes_it(target: str, environment: str) -> None:
     at = FOLDERS[target] / "infra/environments" / environment / "target.tf"
 
-    assert at.read_text(encoding="utf-8") == retarget.written(OPEN, environment, target)
+    assert at.read_text(encoding="utf-8") == targets.written(OPEN, environment, target)
 
 
 def test_a_release_without_an_image_is_not_pinned_where_it_cannot_run(project: Project) -> None:
@@ -39,7 +39,7 @@ def test_a_release_without_an_image_is_not_pinned_where_it_cannot_run(project: P
 
 
 def test_a_release_without_an_image_does_not_move_to_docker(project: Project) -> None:
-    (project.root / "infra/environments/staging/target.tf").write_text(retarget.written(NAME, "staging", "local"))
+    (project.root / "infra/environments/staging/target.tf").write_text(targets.written(NAME, "staging", "local"))
     project.commit("Run staging here")
     build.run(project.root, image=None)
     promotion.promote(project.root, "staging", release=None, pull_request=False)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mergeline.release import retarget
+from mergeline.release import targets
 from tests.tooling import provider
 from tests.tools import need, without
 from tests.unit.project import ENVIRONMENTS, TEMPLATE
@@ -96,7 +96,7 @@ def test_an_environment_of_a_docker_project_is_valid(environment: str, tmp_path:
 
 def test_an_environment_in_aws_can_set_all_that_only_this_target_knows() -> None:
     known = re.findall(r'^variable "(\w+)"', (INFRA / "modules/service/aws/extras.tf").read_text(), re.MULTILINE)
-    written = retarget.written(NAME, "staging", "aws")
+    written = targets.written(NAME, "staging", "aws")
 
     assert len(known) > 10
     assert [name for name in known if not re.search(rf"^  {name} += var\.aws\.{name}$", written, re.MULTILINE)] == []

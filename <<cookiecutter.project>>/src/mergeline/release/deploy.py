@@ -9,7 +9,7 @@ import msgspec
 from .. import config, processes, store
 from ..errors import MergelineError
 from ..forge import event
-from . import engine, pins, plan, records, setback, smoke, terraform
+from . import pins, plan, records, setback, smoke, targets, terraform
 from . import watch as watching
 from .manifest import Release
 from .records import Deployment
@@ -103,6 +103,7 @@ def run(
         DeploymentFailed: it did not pass; the previous release runs again.
     """
     release = pins.committed(root, environment).release
+    target = targets.of(root, environment)
     rehearse = vanishes(root, environment, rehearse=rehearse)
     watched = config.gates(root).promotion.watch_minutes if watch and release and not rehearse else 0.0
     folder = store.fetch(release.model.bundle_id, root, release.id) if release else None
@@ -110,11 +111,12 @@ def run(
         terraform.init(root, environment)
         before = terraform.outputs(root, environment) or terraform.lost(root, environment)
         planned = plan.check(root, environment, digest)
-        engine.prepare(root, environment)
+        target.prepare(root, environment)
         try:
             actions = terraform.apply(root, environment, replace=terraform.dead(root, environment))
             url = terraform.outputs(root, environment).get("url")
             rows = smoke.check(str(url), folder, release) if release and folder else 0
+            target.tidy(root, environment)
             if release and folder and watched:
                 watching.run(str(url), folder, release, watched)
         except MergelineError as error:

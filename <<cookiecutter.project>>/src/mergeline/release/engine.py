@@ -5,9 +5,8 @@ import re
 from pathlib import Path
 
 from .. import processes, repo, state
-from ..errors import Conflict, DeploymentFailed, Usage
+from ..errors import Conflict, DeploymentFailed
 from . import pins, terraform
-from .manifest import Release
 
 LABEL = "mergeline.environment"
 PORT = re.compile(r"^\s*port\s*=\s*(\d+)", re.MULTILINE)
@@ -16,7 +15,7 @@ KINDS = ("container", "network")
 
 
 def prepare(root: Path, environment: str) -> None:
-    """Make way for an apply; nothing is done for other targets.
+    """Make way for an apply.
 
     An apply that was killed may have made what its state does not know: that is removed, as its names are taken.
 
@@ -25,8 +24,6 @@ def prepare(root: Path, environment: str) -> None:
         DeploymentFailed: no engine answers.
         Conflict: the port is taken, or the environment was deployed with another state.
     """
-    if terraform.target(root, environment) != "docker":
-        return
     need_engine(root)
     known = _known(terraform.folder(root, environment) / "terraform.tfstate")
     sound = {name for name, whole in known.items() if whole}
@@ -52,16 +49,6 @@ def need_engine(root: Path) -> None:
         raise DeploymentFailed(
             f"no Docker engine answers: {error.args[0]}", "Start it, or name one in DOCKER_HOST."
         ) from error
-
-
-def need_image(target: str | None, environment: str, release: Release) -> None:
-    """Refuse a release that an environment of this target cannot run. Raises Usage."""
-    if target == "docker" and release.image is None:
-        raise Usage(
-            f"release {release.id[:12]} has no image, and {environment} runs on docker",
-            "Run `make image`, then `model release build --image ID` (`docker image inspect --format {{.Id}} NAME` "
-            "gives it); on GitHub set the variable REGISTRY.",
-        )
 
 
 def label(root: Path, environment: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from .. import config, forge, objects, repo, store
 from ..errors import Conflict, RepositoryTrouble, Usage
 from ..forge import overrides
-from . import commits, engine, ledger, manifest, pins, proposal, terraform
+from . import commits, ledger, manifest, pins, proposal, targets, terraform
 from .manifest import Pin, Release
 
 
@@ -33,7 +33,7 @@ def promote(root: Path, environment: str, *, release: str | None, pull_request: 
         chosen = _choose(root, environment, release, before)
         if current.release and current.release.id == chosen.id:
             raise Usage(f"{environment} is pinned to {chosen.id[:12]} already", "Name another with --release.")
-        engine.need_image(terraform.target(root, environment), environment, chosen)
+        targets.need_image(terraform.target(root, environment), environment, chosen)
         if before:
             _ran(root, before, chosen)
         _not_failed(root, environment, chosen)
@@ -64,7 +64,7 @@ def rollback(root: Path, environment: str, *, to: str | None, reason: str | None
                 raise Usage(f"{environment} is pinned to {chosen.id[:12]} already", "Name another with --to.")
         else:
             chosen = _earlier(root, environment, known, here)
-        engine.need_image(terraform.target(root, environment), environment, chosen)
+        targets.need_image(terraform.target(root, environment), environment, chosen)
         store.fetch(chosen.model.bundle_id, root, chosen.id)
         title = f"Roll {environment} back to {chosen.id[:12]}"
         more = {"Reason": " ".join(reason.split())} if reason else {}

@@ -4,79 +4,10 @@ from pathlib import Path
 
 from .. import processes, state, store
 from ..errors import Integrity, MergelineError, Usage
-from . import aws, engine, manifest, pins, smoke, terraform
+from . import manifest, pins, smoke, targets, terraform
 from .manifest import Release
 
-MODULES = "infra/modules/service"
 LOCAL_ALONE = "dev"
-
-REQUIRED = {
-    "local": "",
-    "docker": """
-  required_providers {
-    docker = {
-      source  = "kreuzwerker/docker"
-      version = "4.6.0" # this one: no lock file is kept, as its hashes differ by where a provider comes from
-    }
-  }
-""",
-    "aws": aws.REQUIRED,
-}
-BACKEND = {
-    "aws": aws.BACKEND,
-}
-KEPT_HERE = """\
-  # `model deploy` gives the path: outside the working copy, which a checkout cleans.
-  backend "local" {{}}"""
-PROVIDER = {
-    "local": "",
-    "docker": """
-# The engine is the one that DOCKER_HOST names, else this machine's.
-provider "docker" {}
-""",
-    "aws": aws.PROVIDER,
-}
-GIVEN = {
-    "aws": aws.GIVEN,
-}
-TARGET = """\
-# How {name} runs in {environment}. The source is a literal: Terraform takes no variable there.
-
-terraform {{
-  required_version = ">= 1.11"
-{required}
-{backend}
-}}
-{provider}
-module "service" {{
-  source = "../../modules/service/{target}"
-
-  name         = var.name
-  environment  = local.environment
-  pin          = local.pin
-  port         = var.port
-  replicas     = var.replicas
-  cpu          = var.cpu
-  memory_mb    = var.memory_mb
-  strategy     = var.strategy
-  env          = var.env
-  secrets      = var.secrets
-  token_hashes = var.token_hashes
-{given}}}
-"""
-
-
-def written(name: str, environment: str, target: str) -> str:
-    """Give the text of target.tf."""
-    return TARGET.format(
-        name=name,
-        environment=environment,
-        target=target,
-        required=REQUIRED[target],
-        backend=BACKEND.get(target, KEPT_HERE).format(name=name, environment=environment),
-        provider=PROVIDER[target],
-        given=GIVEN.get(target, ""),
-    )
 
 
 def run(root: Path, environment: str, target: str) -> str:
@@ -100,8 +31,8 @@ def run(root: Path, environment: str, target: str) -> str:
         ran = bool(terraform.outputs(root, environment))
         terraform.destroy(root, environment)
         try:
-            at.write_text(written(state.project(root), environment, target), encoding="utf-8")
-            url = _apply(root, environment, release, folder)
+            at.write_text(targets.written(state.project(root), environment, target), encoding="utf-8")
+            url = _apply(root, environment, target, release, folder)
         except MergelineError as error:
             words = _go_back(root, environment, before, ran)
             raise type(error)(f"{environment} on {target}: {error.args[0]}; {words}", error.remedy) from error
@@ -111,24 +42,19 @@ def run(root: Path, environment: str, target: str) -> str:
 
 def _refuse(root: Path, environment: str, target: str, old: str | None, release: Release | None) -> None:
     if old is None:
-        raise Integrity(f"{pins.FOLDER}/{environment}/target.tf names no module of {MODULES}")
-    if target not in REQUIRED:
-        raise Usage(f"there is no target {target!r:.80}", f"Name one of: {', '.join(sorted(REQUIRED))}.")
+        raise Integrity(f"{pins.FOLDER}/{environment}/target.tf names no module of {targets.MODULES}")
+    if target not in targets.TARGETS:
+        raise Usage(f"there is no target {target!r:.80}", f"Name one of: {', '.join(sorted(targets.TARGETS))}.")
     if target == old:
         raise Usage(f"{environment} runs on {target} already", f"`model deploy {environment}` applies its pin.")
     if environment == LOCAL_ALONE:
         raise Usage(f"{environment} is always local", "Name another environment.")
-    if release is not None:
-        engine.need_image(target, environment, release)
-    if target == "docker":
-        engine.need_engine(root)
-    if target == "aws":
-        aws.refuse(root, environment, release)
+    targets.need(root, environment, target, release)
 
 
-def _apply(root: Path, environment: str, release: Release | None, folder: Path | None) -> str:
+def _apply(root: Path, environment: str, target: str, release: Release | None, folder: Path | None) -> str:
     terraform.init(root, environment)
-    engine.prepare(root, environment)
+    targets.TARGETS[target].prepare(root, environment)
     terraform.apply(root, environment)
     url = str(terraform.outputs(root, environment).get("url"))
     if release and folder:

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from .. import processes, state
 from ..errors import DeploymentFailed, ForgeTrouble, Integrity, MergelineError
-from . import engine, ledger, manifest, pins, smoke, terraform
+from . import engine, ledger, manifest, pins, smoke, targets, terraform
 from .records import Deployment
 
 Word = Literal[
@@ -90,6 +90,8 @@ def look(root: Path, name: str) -> Environment:
         word, detail = _absent(root, name, record)
         return Environment(name=name, word=word, pinned=pinned, running=None, url=None, detail=detail or trouble)
     word, running, detail = _answers(root, name, url, pinned, record)
+    if word == "dead" and pinned is None and not known.get("release_id") and not targets.of(root, name).here:
+        word, detail = "no release", ""  # nothing there that could say so
     if lost and word in ("running", "pending"):
         word, detail = "drifted", f"it runs, and Terraform's state is gone: `model reconcile {name}` takes it over"
     elif word == "running" and (found := _drift(root, name)):
@@ -157,6 +159,8 @@ def _approved(root: Path, name: str) -> list[str]:
 def _absent(root: Path, name: str, record: Deployment | None) -> tuple[Word, str]:
     if record is not None and record.state == "success" and "rehearsed" in record.description:
         return "rehearsed", record.description
+    if not targets.of(root, name).here:
+        return "not deployed", f"`model deploy {name}`"
     port = engine.PORT.search((root / pins.FOLDER / name / "terraform.tfvars").read_text(encoding="utf-8"))
     taker = processes.taker(int(port[1])) if port else None
     if taker:

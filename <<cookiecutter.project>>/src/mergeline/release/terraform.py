@@ -14,9 +14,10 @@ from msgspec import Meta
 
 from .. import processes, repo, state
 from ..errors import Conflict, DeploymentFailed, Integrity, MergelineError, ToolMissing
-from . import aws, pins
+from . import interrupted, pins
 
 SOURCE = re.compile(r'^\s*source\s*=\s*"\.\./\.\./modules/service/([a-z]+)/?"', re.MULTILINE)
+BACKEND = re.compile(r'^\s*backend\s+"([a-z0-9]+)"', re.MULTILINE)
 SUPERVISOR = "module.service.terraform_data.service"
 ERRORS: dict[int, type[MergelineError]] = {Conflict.code: Conflict, Integrity.code: Integrity}
 
@@ -44,11 +45,11 @@ def init(root: Path, environment: str) -> None:
     """Prepare the environment's folder. Raises ToolMissing, DeploymentFailed."""
     at = folder(root, environment)
     at.mkdir(parents=True, exist_ok=True)
-    where = []
     if kept_here(root, environment):
         where = [f"-backend-config=path={at / 'terraform.tfstate'}"]
-    elif target(root, environment) == "aws" and (root / pins.FOLDER / environment / aws.STATE).is_file():
-        where = [f"-backend-config={aws.STATE}"]
+    else:
+        files = (root / pins.FOLDER / environment).glob(f"state.{backend(root, environment)}.tfbackend")
+        where = [f"-backend-config={file.name}" for file in files]
     _say(root, environment, "init", "-input=false", "-no-color", "-reconfigure", *where)
 
 
@@ -109,9 +110,15 @@ def target(root: Path, environment: str) -> str | None:
     return found[1] if found else None
 
 
+def backend(root: Path, environment: str) -> str | None:
+    """Give the kind of place where an environment's state lies: local is a folder of this machine."""
+    found = BACKEND.search((root / pins.FOLDER / environment / "target.tf").read_text(encoding="utf-8"))
+    return found[1] if found else None
+
+
 def kept_here(root: Path, environment: str) -> bool:
     """Say whether an environment's state lies in a folder of this machine."""
-    return 'backend "local"' in (root / pins.FOLDER / environment / "target.tf").read_text(encoding="utf-8")
+    return backend(root, environment) == "local"
 
 
 def local(root: Path, environment: str) -> bool:
@@ -127,6 +134,26 @@ def docker_host(root: Path) -> str | None:
         return repo.run(["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"], root) or None
     except MergelineError:
         return None
+
+
+def kubeconfig() -> str:
+    """Give where kubectl finds its clusters and credentials."""
+    chosen = os.environ.get("KUBECONFIG") or os.environ.get("KUBE_CONFIG_PATH")
+    return chosen or str(Path.home() / ".kube" / "config")
+
+
+def given(root: Path, environment: str, group: str, name: str) -> str | None:
+    """Give a text of an object in terraform.tfvars; None where it is not there."""
+    settings = (root / pins.FOLDER / environment / "terraform.tfvars").read_text(encoding="utf-8")
+    start = re.search(rf"^{group}\s*=\s*{{", settings, re.MULTILINE)
+    flat = re.sub(r"{[^{}]*}", "", settings[start.end() :]).partition("}")[0] if start else ""  # without inner objects
+    found = re.search(rf'^\s*"?{name}"?\s*[=:]\s*"([^"]*)"', flat.replace(",", "\n"), re.MULTILINE)
+    return found[1] if found else None
+
+
+def resources(root: Path, environment: str) -> str:
+    """Give the addresses of all that the state knows, a line each. Raises ToolMissing, DeploymentFailed."""
+    return _say(root, environment, "state", "list")
 
 
 def dead(root: Path, environment: str) -> list[str]:
@@ -145,6 +172,9 @@ def _variables(root: Path, environment: str) -> dict[str, str]:
     }
     if target(root, environment) == "docker" and (host := docker_host(root)):
         found["DOCKER_HOST"] = host  # the provider does not look for the command's choice
+    if target(root, environment) == "kubernetes":
+        found["KUBECONFIG"] = found["KUBE_CONFIG_PATH"] = kubeconfig()  # the backend does not look for the command's
+        found["KUBE_CTX"] = given(root, environment, "kubernetes", "context") or os.environ.get("KUBE_CTX", "")
     if chosen := os.environ.get("MERGELINE_STATE"):
         found["MERGELINE_STATE"] = str(Path(chosen).absolute())  # provisioners run in another folder
     return found
@@ -157,6 +187,21 @@ def _say(root: Path, environment: str, *arguments: str) -> str:
 
 
 def _run(root: Path, environment: str, *arguments: str) -> list[dict[str, Any]]:
+    """Run Terraform; where a run that was killed here holds the state, take its lock away first."""
+    if "-lock=false" in arguments:
+        return _events(root, environment, *arguments)
+    with interrupted.noted(folder(root, environment)) as (killed, note):
+        try:
+            return _events(root, environment, *arguments, inherited=(note,))
+        except Conflict as error:
+            lock = interrupted.lock_of(str(error.__cause__), killed)
+            if lock is None:
+                raise
+            _say(root, environment, "force-unlock", "-force", lock)
+            return _events(root, environment, *arguments, inherited=(note,))
+
+
+def _events(root: Path, environment: str, *arguments: str, inherited: Sequence[int] = ()) -> list[dict[str, Any]]:
     command = ["terraform", f"-chdir={root / pins.FOLDER / environment}", *arguments, "-json", "-input=false"]
     try:
         done = subprocess.run(
@@ -164,6 +209,7 @@ def _run(root: Path, environment: str, *arguments: str) -> list[dict[str, Any]]:
             cwd=root,
             env={**os.environ, **repo.QUIET, **_variables(root, environment)},
             stdin=subprocess.DEVNULL,
+            pass_fds=inherited,
             capture_output=True,
             text=True,
             check=False,
@@ -188,7 +234,9 @@ def _failure(verb: str, events: Sequence[dict[str, Any]], stderr: str) -> Mergel
         return DeploymentFailed(f"terraform {verb} failed" + (f": {lines[-1]}" if lines else ""))
     summary, detail = found[0].get("summary", ""), found[0].get("detail", "")
     if "state lock" in summary:
-        return Conflict("another Terraform run holds the state of this environment")
+        held = Conflict("another Terraform run holds the state of this environment")
+        held.__cause__ = RuntimeError(detail)  # says whose the lock is
+        return held
     # A provisioner's own command: its exit code and its one line are those of the errors catalogue.
     said = re.search(r"exit status (\d+)\. Output:\s*(.*)", detail, re.DOTALL)
     if said:

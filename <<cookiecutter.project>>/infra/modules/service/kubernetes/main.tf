@@ -1,6 +1,6 @@
 # A Deployment behind a Service, on any cluster that the kubeconfig leads to.
 #
-# blue_green: a Deployment per release, whose key holds the hash of all that it is made of. The Service's selector moves
+# blue_green: a Deployment per release, whose slot is the hash of all that it is made of. The Service's selector moves
 # when the new one is ready, and the old one goes after that. rolling: one Deployment, whose pods Kubernetes replaces.
 
 locals {
@@ -37,8 +37,8 @@ locals {
   }
   template = "${path.module}/manifests/deployment.yaml.tftpl"
   made     = var.pin.release == null ? "none" : substr(sha256(jsonencode([local.pod, filesha256(local.template)])), 0, 8)
-  key      = var.strategy == "rolling" && var.pin.release != null ? "rolling" : local.made
-  servers  = toset(var.pin.release == null ? [] : [local.key])
+  slot     = var.strategy == "rolling" && var.pin.release != null ? "rolling" : local.made
+  servers  = toset(var.pin.release == null ? [] : [local.slot])
 
   own = { namespace = local.namespace, prefix = local.prefix, labels = local.labels }
   routes = merge(
@@ -70,7 +70,7 @@ resource "kubectl_manifest" "network" {
 resource "kubectl_manifest" "deployment" {
   for_each = local.servers
 
-  yaml_body         = templatefile(local.template, merge(local.own, local.pod, { key = each.key, made = local.made }))
+  yaml_body         = templatefile(local.template, merge(local.own, local.pod, { slot = each.key, made = local.made }))
   server_side_apply = true
   force_conflicts   = true
   wait_for_rollout  = false # the provider waits for a new Deployment alone, terraform_data.rollout for a changed one too
@@ -101,19 +101,19 @@ resource "kubectl_manifest" "deployment" {
 resource "terraform_data" "rollout" {
   count = length(local.servers)
 
-  triggers_replace = [kubectl_manifest.deployment[local.key].uid, local.made]
+  triggers_replace = [kubectl_manifest.deployment[local.slot].uid, local.made]
 
   provisioner "local-exec" {
     command = "\"$${MERGELINE_PYTHON:-python3}\" -m mergeline.release.rollout"
     environment = {
-      CONTEXT     = var.context == null ? "" : var.context
-      NAMESPACE   = local.namespace
-      ENVIRONMENT = local.prefix
-      KEY         = local.key
-      MADE        = local.made
-      LEAST       = var.replicas.min
-      MOST        = var.replicas.max
-      SECONDS     = var.ready_seconds
+      CONTEXT       = var.context == null ? "" : var.context
+      NAMESPACE     = local.namespace
+      ENVIRONMENT   = local.prefix
+      SLOT          = local.slot
+      MADE          = local.made
+      LEAST         = var.replicas.min
+      MOST          = var.replicas.max
+      READY_SECONDS = var.ready_seconds
     }
   }
 
@@ -125,7 +125,7 @@ resource "terraform_data" "rollout" {
 
 resource "kubectl_manifest" "service" {
   yaml_body = templatefile("${path.module}/manifests/service.yaml.tftpl", merge(local.own, {
-    key  = local.key
+    slot = local.slot
     port = var.port
     type = var.load_balancer ? "LoadBalancer" : "ClusterIP"
   }))
@@ -142,7 +142,7 @@ resource "kubectl_manifest" "scaler" {
   for_each = local.servers
 
   yaml_body = templatefile("${path.module}/manifests/scaler.yaml.tftpl", merge(local.own, {
-    key         = each.key
+    slot        = each.key
     replicas    = var.replicas
     cpu_percent = var.cpu_percent
   }))

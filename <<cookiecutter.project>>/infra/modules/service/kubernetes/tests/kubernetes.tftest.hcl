@@ -24,7 +24,7 @@ run "has_a_deployment_for_each_release_in_blue_green" {
 
   assert {
     condition     = keys(kubectl_manifest.deployment) == [local.made] && yamldecode(kubectl_manifest.deployment[local.made].yaml_body).metadata.name == "flight-delays-staging-${local.made}"
-    error_message = "The key is the hash of what runs."
+    error_message = "The slot is the hash of what runs."
   }
 
   assert {
@@ -60,7 +60,7 @@ run "gives_servers_no_privilege" {
   command = plan
 
   assert {
-    condition = yamldecode(kubectl_manifest.deployment[local.key].yaml_body).spec.template.spec.containers[0].securityContext == {
+    condition = yamldecode(kubectl_manifest.deployment[local.slot].yaml_body).spec.template.spec.containers[0].securityContext == {
       allowPrivilegeEscalation = false
       readOnlyRootFilesystem   = true
       capabilities             = { drop = ["ALL"] }
@@ -69,7 +69,7 @@ run "gives_servers_no_privilege" {
   }
 
   assert {
-    condition = yamldecode(kubectl_manifest.deployment[local.key].yaml_body).spec.template.spec.securityContext == {
+    condition = yamldecode(kubectl_manifest.deployment[local.slot].yaml_body).spec.template.spec.securityContext == {
       runAsNonRoot   = true
       runAsUser      = 10001
       runAsGroup     = 10001
@@ -79,7 +79,7 @@ run "gives_servers_no_privilege" {
   }
 
   assert {
-    condition     = yamldecode(kubectl_manifest.deployment[local.key].yaml_body).spec.template.spec.automountServiceAccountToken == false
+    condition     = yamldecode(kubectl_manifest.deployment[local.slot].yaml_body).spec.template.spec.automountServiceAccountToken == false
     error_message = "A server has no token of the cluster."
   }
 
@@ -120,12 +120,12 @@ run "scales_between_the_two_numbers_of_replicas" {
   }
 
   assert {
-    condition     = yamldecode(kubectl_manifest.scaler[local.key].yaml_body).spec.minReplicas == 2 && yamldecode(kubectl_manifest.scaler[local.key].yaml_body).spec.maxReplicas == 5
+    condition     = yamldecode(kubectl_manifest.scaler[local.slot].yaml_body).spec.minReplicas == 2 && yamldecode(kubectl_manifest.scaler[local.slot].yaml_body).spec.maxReplicas == 5
     error_message = "The autoscaler moves between replicas.min and replicas.max."
   }
 
   assert {
-    condition     = !can(yamldecode(kubectl_manifest.deployment[local.key].yaml_body).spec.replicas)
+    condition     = !can(yamldecode(kubectl_manifest.deployment[local.slot].yaml_body).spec.replicas)
     error_message = "The number of servers is the autoscaler's."
   }
 }
@@ -154,7 +154,7 @@ run "hands_experiment_and_secrets_to_the_servers" {
   }
 
   assert {
-    condition = tolist(sort([for one in yamldecode(kubectl_manifest.deployment[local.key].yaml_body).spec.template.spec.containers[0].env : jsonencode(one)])) == tolist(sort([
+    condition = tolist(sort([for one in yamldecode(kubectl_manifest.deployment[local.slot].yaml_body).spec.template.spec.containers[0].env : jsonencode(one)])) == tolist(sort([
       jsonencode({ name = "GREETING", value = "hello: #1" }),
       jsonencode({ name = "MERGELINE_EXPERIMENT", value = jsonencode(var.pin.experiment) }),
       jsonencode({ name = "MERGELINE_RELEASE", value = var.pin.release.id }),
