@@ -9,7 +9,8 @@ import pytest
 from mergeline.errors import DeploymentFailed
 from mergeline.release import build, deploy, promotion, retarget, terraform
 from tests.tooling.docker import Docker
-from tests.unit.docker_target.staging import Load, docker, gateway, look, owned, pin, place, providers, version
+from tests.tooling.load import Load
+from tests.unit.docker_target.staging import docker, gateway, look, owned, pin, place, providers, version
 from tests.unit.project import NAME, Project
 
 __all__ = ["docker", "gateway", "place", "providers"]

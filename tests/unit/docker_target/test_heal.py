@@ -13,10 +13,10 @@ import pytest
 from mergeline.errors import Conflict
 from mergeline.release import deploy, reconcile, terraform
 from tests.tooling.docker import Docker
+from tests.tooling.load import Load
 from tests.tools import until
 from tests.unit.docker_target.staging import (
     GATEWAY,
-    Load,
     containers,
     docker,
     gateway,
