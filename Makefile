@@ -24,7 +24,7 @@ lock: .venv/.ready-demo ## Resolve requirements/*.in into hashed locks
 	cd requirements && $(COMPILE) --constraint dev.txt demo.in --output-file demo.txt
 	cd requirements && $(COMPILE) go.in --output-file go.txt
 	cd requirements && $(COMPILE) checkov.in --output-file checkov.txt
-	cd infra/compose/mlflow && $(COMPILE) --constraint ../../../requirements/dev.txt requirements.in --output-file requirements.txt
+	cd infra/mlflow && $(COMPILE) --constraint ../../requirements/dev.txt requirements.in --output-file requirements.txt
 
 check: .venv/.ready-dev ## Lint, types and the fast tests
 	pre-commit run --all-files

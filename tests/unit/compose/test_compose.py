@@ -23,7 +23,7 @@ from tests.unit.project import NAME, Project
 from tools.need import Missing
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
-FOLDER = Path(__file__).resolve().parents[3] / "infra/compose"
+INFRA = Path(__file__).resolve().parents[3] / "infra"
 SERVICES = ("mlflow", "registry", "store")
 
 
@@ -74,12 +74,12 @@ def platform(docker: Docker, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         found = compose.settings(docker, tmp_path_factory.mktemp("tools"))
     except (Unavailable, Missing) as reason:
         without(str(reason))
-    folder = shutil.copytree(
-        FOLDER, tmp_path_factory.mktemp("platform") / "compose", ignore=shutil.ignore_patterns(".env")
-    )
+    scratch = tmp_path_factory.mktemp("platform")
+    for name in ("compose", "mlflow"):
+        shutil.copytree(INFRA / name, scratch / name, ignore=shutil.ignore_patterns(".env"))
     ports = {service: free_port() for service in SERVICES}
     own = {f"{service.upper()}_PORT": str(port) for service, port in ports.items()}
-    one = Platform(folder, {**os.environ, **found, **own}, ports)
+    one = Platform(scratch / "compose", {**os.environ, **found, **own}, ports)
     try:
         one.up()
         yield one
@@ -183,7 +183,7 @@ def test_a_second_start_changes_nothing(platform: Platform) -> None:
 
 def test_the_file_has_the_form_that_compose_describes() -> None:
     done = subprocess.run(
-        ["check-jsonschema", "--builtin-schema", "vendor.compose-spec", FOLDER / "compose.yaml"],
+        ["check-jsonschema", "--builtin-schema", "vendor.compose-spec", INFRA / "compose/compose.yaml"],
         capture_output=True,
         text=True,
         check=False,

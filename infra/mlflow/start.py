@@ -1,4 +1,4 @@
-"""Make the buckets that are missing, then become MLflow's server."""
+"""Make the buckets that are missing, then become MLflow's server: what compose/ runs."""
 
 import os
 
