@@ -31,6 +31,7 @@ class Forwarder:
         self.api, self.path, self.lag = api, path, lag
         self.slices: dict[str, list[tuple[str, int]]] = {}
         self.heard = asyncio.Event()
+        self.joined: set[asyncio.Task[Any]] = set()
         self.turn = 0
 
     def change(self, event: dict[str, Any]) -> None:
@@ -68,8 +69,11 @@ class Forwarder:
 
     async def join(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         """Lead a connection to an endpoint; where there is none it ends at once."""
+        if task := asyncio.current_task():  # to which the loop itself keeps no reference
+            self.joined.add(task)
+            task.add_done_callback(self.joined.discard)
         endpoints = sorted(endpoint for found in self.slices.values() for endpoint in found)
-        with suppress(OSError):
+        with suppress(OSError, asyncio.CancelledError):
             if endpoints:
                 self.turn += 1
                 pod, to_pod = await asyncio.open_connection(*endpoints[self.turn % len(endpoints)])
