@@ -99,6 +99,20 @@ def test_an_environment_that_runs_on_docker_asks_for_it(
     assert "needed by `make image`, `model deploy staging`" in found.says
 
 
+def test_an_environment_that_runs_in_a_cluster_asks_for_it(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert list(machine.kubernetes(project.root)) == []
+    target = project.root / "infra/environments/staging/target.tf"
+    target.write_text(target.read_text().replace("service/local", "service/kubernetes"))
+
+    found = only(machine.kubernetes(project.root))
+
+    assert found.level == "warn"
+    assert "kubectl is not on the PATH, so `model deploy staging` cannot run" in found.says
+
+
 def test_a_port_that_is_taken_is_named_with_its_taker(project: Project) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -110,7 +110,9 @@ def test_a_move_to_a_cluster_that_is_not_there_destroys_nothing(
     monkeypatch.setenv("PATH", str(kubectl.parent), prepend=":")
     given(project, kubernetes={"gateway": {"name": "a", "namespace": "b"}, "context": "far", "address": "http://x.y"})
 
-    with pytest.raises(DeploymentFailed, match=r"no cluster answers: .*--context far get --raw /version"):
+    with pytest.raises(
+        DeploymentFailed, match=r"no cluster answers: .*--context far get --raw /version --request-timeout=10s"
+    ):
         retarget.run(project.root, "staging", "kubernetes")
 
     assert terraform.target(project.root, "staging") == "local"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from .. import config, processes, repo
 from ..errors import Conflict, MergelineError, RepositoryTrouble, ToolMissing
+from ..release import cluster
 from .finding import Finding, fail, ok, warn
 
 TERRAFORM = (1, 11)
@@ -77,6 +78,19 @@ def docker(root: Path) -> Iterator[Finding]:
         yield warn("docker", f"no engine answers, so {lost} cannot run", "Start the Docker engine.")
 
 
+def kubernetes(root: Path) -> Iterator[Finding]:
+    """Environments that run in a cluster need it; nothing is said where there is none."""
+    for target in sorted((root / "infra" / "environments").glob("*/target.tf")):
+        name = target.parent.name
+        if "service/kubernetes" not in target.read_text(encoding="utf-8"):
+            continue
+        try:
+            cluster.need_cluster(root, name)
+            yield ok(f"cluster of {name}", "answers")
+        except MergelineError as error:
+            yield warn(f"cluster of {name}", f"{error.args[0]}, so `model deploy {name}` cannot run", error.remedy)
+
+
 def ports(root: Path) -> Iterator[Finding]:
     """Each environment on this machine needs its port; its own servers may have it."""
     for settings in sorted((root / "infra" / "environments").glob("*/terraform.tfvars")):
@@ -117,4 +131,4 @@ def cores(_: Path) -> Iterator[Finding]:
     yield ok("cores", str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()))
 
 
-CHECKS = (python, git_identity, terraform, docker, ports, disk, cores)
+CHECKS = (python, git_identity, terraform, docker, kubernetes, ports, disk, cores)

@@ -19,7 +19,13 @@ def need_cluster(root: Path, environment: str) -> None:
             "`kubectl config view --flatten` makes one of them.",
         )
     try:
-        rollout.kubectl(terraform.given(root, environment, "kubernetes", "context"), "get", "--raw", "/version")
+        rollout.kubectl(
+            terraform.given(root, environment, "kubernetes", "context"),
+            "get",
+            "--raw",
+            "/version",
+            "--request-timeout=10s",
+        )
     except DeploymentFailed as error:
         raise DeploymentFailed(
             f"no cluster answers: {error.args[0]}",
