@@ -98,3 +98,11 @@ def test_the_server_needs_no_training_package(part: Path) -> None:
 
 def test_your_part_is_short() -> None:
     assert sum(len(path.read_text(encoding="utf-8").splitlines()) for path in SOURCE.glob("model/*.py")) < 300
+
+
+def test_the_image_holds_what_its_server_imports_and_no_more() -> None:
+    lines = (SOURCE.parent / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    server = needs(SOURCE, "mergeline.serve.command") | needs(SOURCE, "mergeline.serve.gateway")
+    start = {"mergeline/__init__.py", "mergeline/cli.py", "mergeline/repo.py", "mergeline/serve/__init__.py"}
+
+    assert {line.removeprefix("!src/") for line in lines if line.startswith("!src/")} == server | start
