@@ -67,6 +67,7 @@ def test_a_killed_deployment_is_made_up_for_by_the_next(place: Place) -> None:
         killed = begin(place)
         os.killpg(killed.pid, signal.SIGKILL)
         killed.wait()
+        assert place.locked()
 
         deploy.run(place.root, "staging")
 
@@ -74,6 +75,7 @@ def test_a_killed_deployment_is_made_up_for_by_the_next(place: Place) -> None:
     assert {found for _, found in load.answers} == {first.id, second.id}
     assert smoke.version(place.url)["release"] == second.id
     assert terraform.plan(place.root, "staging").actions == []
+    assert not place.locked()
 
 
 def test_what_a_killed_deployment_made_goes_though_another_release_follows(place: Place) -> None:
