@@ -116,7 +116,6 @@ def run(
             actions = terraform.apply(root, environment, replace=terraform.dead(root, environment))
             url = terraform.outputs(root, environment).get("url")
             rows = smoke.check(str(url), folder, release) if release and folder else 0
-            target.tidy(root, environment)
             if release and folder and watched:
                 watching.run(str(url), folder, release, watched)
         except MergelineError as error:
@@ -130,6 +129,8 @@ def run(
         words = f"runs, {rows} answers as tested" if release else "no release is pinned"
         record = _record(root, environment, release, "success", REHEARSED if rehearse else words)
         setback.settled(root, environment, f"{pins.commit_of(root, environment)[:12]}: {words}.")
+        if not rehearse:
+            target.tidy(root, environment)
     event.tell(deployed="true")
     return Deployed(
         environment=environment,

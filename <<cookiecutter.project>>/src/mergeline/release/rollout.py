@@ -48,7 +48,7 @@ def run(given: Mapping[str, str]) -> None:
         one["metadata"]["name"]: int(one["spec"]["replicas"])
         for one in listed(context, namespace, "deployments", f"mergeline.environment={environment}")
     }
-    wanted = min(max(int(given["LEAST"]), *has.values()), int(given["MOST"]))
+    wanted = min(max([int(given["LEAST"]), *has.values()]), int(given["MOST"]))
     if has.get(name, 0) < wanted:
         kubectl(context, "scale", "--namespace", namespace, f"deployment/{name}", f"--replicas={wanted}")
     try:

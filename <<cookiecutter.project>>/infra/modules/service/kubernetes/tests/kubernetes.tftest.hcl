@@ -195,6 +195,19 @@ run "leaves_a_namespace_alone_that_is_there" {
   }
 }
 
+run "keeps_a_name_of_digits_a_text" {
+  command = plan
+
+  variables {
+    namespace = "1234"
+  }
+
+  assert {
+    condition     = strcontains(kubectl_manifest.deployment[local.slot].yaml_body, "namespace: \"1234\"") && strcontains(kubectl_manifest.deployment[local.slot].yaml_body, "mergeline.servers: \"${local.slot}\"")
+    error_message = "A namespace, and a hash such as 12345678, are no numbers in YAML."
+  }
+}
+
 run "leads_an_ingress_to_the_servers" {
   command = plan
 
