@@ -110,7 +110,7 @@ def test_an_environment_that_runs_in_a_cluster_asks_for_it(
     found = only(machine.kubernetes(project.root))
 
     assert found.level == "warn"
-    assert "kubectl is not on the PATH, so `model deploy staging` cannot run" in found.says
+    assert found.says == "not on the PATH; it is needed by `model deploy staging`"
 
 
 def test_a_port_that_is_taken_is_named_with_its_taker(project: Project) -> None:

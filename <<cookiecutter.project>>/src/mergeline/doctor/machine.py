@@ -10,7 +10,6 @@ from pathlib import Path
 
 from .. import config, processes, repo
 from ..errors import Conflict, MergelineError, RepositoryTrouble, ToolMissing
-from ..release import cluster
 from .finding import Finding, fail, ok, warn
 
 TERRAFORM = (1, 11)
@@ -79,16 +78,14 @@ def docker(root: Path) -> Iterator[Finding]:
 
 
 def kubernetes(root: Path) -> Iterator[Finding]:
-    """Environments that run in a cluster need it; nothing is said where there is none."""
-    for target in sorted((root / "infra" / "environments").glob("*/target.tf")):
-        name = target.parent.name
-        if "service/kubernetes" not in target.read_text(encoding="utf-8"):
-            continue
-        try:
-            cluster.need_cluster(root, name)
-            yield ok(f"cluster of {name}", "answers")
-        except MergelineError as error:
-            yield warn(f"cluster of {name}", f"{error.args[0]}, so `model deploy {name}` cannot run", error.remedy)
+    """Environments that run in a cluster are deployed by kubectl; nothing is said where there is none."""
+    targets = sorted((root / "infra" / "environments").glob("*/target.tf"))
+    on_it = [at.parent.name for at in targets if "service/kubernetes" in at.read_text(encoding="utf-8")]
+    lost = ", ".join(f"`model deploy {name}`" for name in on_it)
+    if on_it and shutil.which("kubectl") is None:
+        yield warn("kubectl", f"not on the PATH; it is needed by {lost}", "Install Kubernetes' command line.")
+    elif on_it:
+        yield ok("kubectl", f"on the PATH, for {lost}")
 
 
 def ports(root: Path) -> Iterator[Finding]:
