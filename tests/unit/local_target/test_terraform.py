@@ -35,7 +35,8 @@ def terraform(folder: Path, data: Path, *arguments: str, env: dict[str, str] | N
 def providers(module: str, scratch: Path) -> dict[str, str]:
     """Give the variables with which Terraform finds the provider that a module asks for."""
     (scratch / "provider").mkdir()
-    asked = [module] if module in provider.PROVIDERS else []
+    name = {"kubernetes": "kubectl"}.get(module, module)
+    asked = [name] if name in provider.PROVIDERS else []
     try:
         return provider.settings(scratch / "provider", *asked)
     except Missing as reason:
