@@ -73,11 +73,14 @@ def engine() -> Iterator[Docker]:
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / "users").open("w") as users:
         with _alone("start"):
+            first = _unused(users.fileno())
             fcntl.flock(users, fcntl.LOCK_SH)
             own = Docker(f"unix://{CACHE}/docker.sock")
             if not _answers(own):
                 install(PACKAGES, ("dockerd", "debootstrap", "iptables"))
                 _start(own)
+            if first:
+                _tidy(own)
         try:
             yield own
         finally:
@@ -140,10 +143,26 @@ def _start(docker: Docker) -> None:
         time.sleep(0.3)
 
 
-def _stop_when_unused(users: int) -> None:
+def _tidy(docker: Docker) -> None:
+    """Remove what a killed test run left; images stay."""
+    if containers := docker.say("container", "ls", "--all", "--quiet").split():
+        docker.run("container", "rm", "--force", *containers)
+    docker.run("network", "prune", "--force")
+    if volumes := docker.say("volume", "ls", "--quiet").split():
+        docker.run("volume", "rm", *volumes)
+
+
+def _unused(users: int) -> bool:
+    """Say whether no other test run uses the engine; until the file is closed, or locked otherwise, none can begin to."""
     try:
         fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
+        return False
+    return True
+
+
+def _stop_when_unused(users: int) -> None:
+    if not _unused(users):
         return
     pid = int((CACHE / "dockerd.pid").read_text())
     os.kill(pid, signal.SIGTERM)
