@@ -64,7 +64,7 @@ class Forwarder:
                     while (line := await answers.readline()).endswith(b"\n"):
                         asyncio.get_running_loop().call_later(self.lag, self.change, json.loads(line))
                 finally:
-                    to.close()
+                    to.transport.abort()  # without the server's goodbye, for which nobody would wait
             await asyncio.sleep(0.2)
 
     async def join(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
@@ -108,7 +108,11 @@ def service(api: Api, namespace: str, name: str, lag: float = 0) -> Iterator[int
         ports.put(server.sockets[0].getsockname()[1])
         await asyncio.to_thread(over.wait)
         server.close()
-        watch.cancel()
+        ending = [watch, *it.joined]
+        for task in ending:
+            task.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
+        await asyncio.sleep(0.1)  # what is closed ends a step later
 
     thread = threading.Thread(target=asyncio.run, args=(serve(),))
     thread.start()
