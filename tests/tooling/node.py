@@ -94,9 +94,11 @@ class Node:
     folder: Path
     orders: IO[str]
 
-    def start(self, name: str, *command: str | Path) -> None:
-        """Start a program; what it says goes to NAME.log."""
+    def start(self, name: str, *command: str | Path, again: bool = False) -> None:
+        """Start a program, and start it `again` whenever it ends; what it says goes to NAME.log."""
         line = shlex.join(map(str, command))
+        if again:
+            line = f"(while :; do {line}; sleep 1; done)"
         self.orders.write(f"{line} < /dev/null > {name}.log 2>&1 &\n")
         self.orders.flush()
 
@@ -143,7 +145,7 @@ class Node:
             self.folder / "kubelet-certificates",
         ]
         named = ["--hostname-override", "node", "--node-ip", ADDRESS]
-        self.start("kubelet", program, "--config", settings, "--kubeconfig", kubeconfig, *own, *named)
+        self.start("kubelet", program, "--config", settings, "--kubeconfig", kubeconfig, *own, *named, again=True)
 
 
 @contextmanager
