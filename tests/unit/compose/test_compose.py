@@ -16,11 +16,14 @@ import pytest
 from mergeline import track
 from mergeline.release import build
 from tests.tooling import compose
-from tests.tooling.docker import Docker, Unavailable, engine
+from tests.tooling.docker import Docker, Unavailable
 from tests.tools import without
 from tests.unit.docker_target.conftest import free_port
+from tests.unit.docker_target.staging import docker
 from tests.unit.project import NAME, Project
 from tools.need import Missing
+
+__all__ = ["docker"]
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 INFRA = Path(__file__).resolve().parents[3] / "infra"
@@ -55,16 +58,6 @@ class Platform:
     def secret(self, name: str) -> str:
         lines = (self.folder / ".env").read_text().splitlines()
         return next(line.partition("=")[2] for line in lines if line.startswith(f"{name}="))
-
-
-@pytest.fixture(scope="module")
-def docker() -> Iterator[Docker]:
-    """A Docker engine."""
-    try:
-        with engine() as found:
-            yield found
-    except Unavailable as reason:
-        without(str(reason))
 
 
 @pytest.fixture(scope="module")
