@@ -11,7 +11,8 @@ from rich.console import Console
 from ..bundle import Smoke
 from ..errors import BadSettings, Conflict
 from . import worker
-from .app import PREDICT, Application
+from .app import Application
+from .scoring import PREDICT
 from .telemetry import log_json
 
 RELEASE = "MERGELINE_RELEASE"

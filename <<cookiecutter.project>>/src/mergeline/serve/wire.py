@@ -17,6 +17,7 @@ from ..bundle import Signature
 from ..columns import Raw
 from ..errors import BadData
 
+JSON = "application/json"
 MAX_BYTES = 10 * 2**20
 MAX_ROWS = 10_000
 

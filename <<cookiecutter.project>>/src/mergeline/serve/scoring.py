@@ -1,0 +1,66 @@
+"""One request's bytes become predictions: by which protocol they are read, what the model says, what is answered."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from ..bundle import Bundle, Signature
+from ..columns import Raw
+from ..errors import BadData
+from . import invocations, wire
+from .wire import JSON, Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """How a body is read and answered; `names` says whether an answer names what gave it, beside its headers."""
+
+    types: tuple[str, ...]
+    read: Callable[[bytes, str, Signature], Raw]
+    answer: Callable[[NDArray[np.float64], list[str], Signature], dict[str, Any]]
+    names: bool
+
+
+PREDICT = "/predict"
+PROTOCOLS = {
+    PREDICT: Protocol((JSON,), wire.read, wire.answer, names=True),
+    "/invocations": Protocol(invocations.TYPES, invocations.read, invocations.answer, names=False),
+}
+encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What one request was answered, for those who count and record it.
+
+    `raw` has the signature's columns, each shape (n,); `scores` is (n, classes), or (n, 1) for regression; `labels` is
+    (n,), empty for regression; `seconds` is how long it took from the whole body to the answer's bytes.
+    """
+
+    request: str
+    raw: Raw
+    scores: NDArray[np.float64]
+    labels: list[str]
+    seconds: float
+
+
+def predict(
+    bundle: Bundle, release: str | None, protocol: Protocol, request: str, kind: str, body: bytes
+) -> tuple[bytes, Prediction]:
+    """Give the answer's bytes, and what there is to tell of it. Raises Refused."""
+    start = time.perf_counter()
+    raw = protocol.read(body, kind, bundle.signature)
+    try:
+        scores = bundle.scores(raw)
+    except BadData as error:
+        raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
+    labels = wire.labels(scores, bundle.signature)
+    who = {"release": release, "bundle": bundle.id} if protocol.names else {}
+    answer = encode(who | protocol.answer(scores, labels, bundle.signature))
+    return answer, Prediction(request, raw, scores, labels, time.perf_counter() - start)
