@@ -8,6 +8,8 @@ unexport PYTHONPATH PYTHONDONTWRITEBYTECODE
 
 PYTHON ?= python3
 TARGET ?= local
+# Each file's tests in one process, and those that share a thing of the machine (tests/scheduling.py).
+TOGETHER := --numprocesses 2 --no-loadscope-reorder
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
 help: ## Show the verbs
@@ -28,11 +30,11 @@ lock: .venv/.ready-demo ## Resolve requirements/*.in into hashed locks
 
 check: .venv/.ready-dev ## Lint, types and the fast tests
 	pre-commit run --all-files
-	pytest -m "not slow" --numprocesses 2
+	pytest -m "not slow" $(TOGETHER)
 
-test: .venv/.ready-dev ## Lint, types and all tests
-	pre-commit run --all-files
-	pytest --durations 15
+test: check ## Lint, types and all tests; the first time it also builds what they run
+	python -m tests.tooling.prepare
+	pytest -m slow --durations 15 $(TOGETHER)
 
 drill-deploy: .venv/.ready-dev ## Break deployments on purpose, under steady requests: none lost, none wrong
 	pytest tests/drills --quiet

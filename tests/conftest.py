@@ -4,6 +4,9 @@ import os
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+
+from tests.scheduling import ByScope, turn
 
 LEAKS = ("CI", "GH_TOKEN", "GITHUB_", "MLFLOW_TRACKING_URI", "RUNNER_")
 
@@ -23,5 +26,10 @@ def _own_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run fast tests first: what is broken shows in a minute."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+    """Run fast tests first: what is broken shows in a minute. Then those that keep a process busy the longest."""
+    items.sort(key=lambda item: (item.get_closest_marker("slow") is not None, turn(item.nodeid)))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByScope:
+    """Part the tests among processes."""
+    return ByScope(config, log)

@@ -130,6 +130,7 @@ def place(cloud: Cloud, given: dict[str, Any], tmp_path: Path, monkeypatch: pyte
 
 def write(project: Project, given: dict[str, Any], **changed: Any) -> None:
     """Write staging's terraform.tfvars."""
-    inputs = {"name": NAME, "port": free_port(), "replicas": {"min": 2, "max": 3}, "aws": given, **changed}
+    inputs = {"name": NAME, "port": free_port(), "replicas": {"min": 2, "max": 3}, "aws": given}
+    inputs |= {"env": {"MERGELINE_OPEN": "1"}, **changed}
     text = "".join(f"{name} = {json.dumps(value)}\n" for name, value in inputs.items())
     (project.root / STAGING / "terraform.tfvars").write_text(text)

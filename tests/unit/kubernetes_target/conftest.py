@@ -68,6 +68,7 @@ class Place:
             "port": 8101,
             "replicas": {"min": 2, "max": 3},
             "cpu": 0.3,
+            "env": {"MERGELINE_OPEN": "1"},
             "kubernetes": {"address": self.url, "context": "tests", "ready_seconds": 120, "drain_seconds": 3},
         }
         for name, value in changed.items():

@@ -148,7 +148,7 @@ variable "secrets" {
 }
 
 variable "token_hashes" {
-  description = "The sha256 (hex) of each bearer token that the server accepts; none: it asks for no token."
+  description = "The sha256 (hex) of each bearer token that the server accepts; none where only this machine reaches it, or env says MERGELINE_OPEN."
   type        = set(string)
   nullable    = false
   default     = []

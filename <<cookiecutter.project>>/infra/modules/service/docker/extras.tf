@@ -1,7 +1,7 @@
 # What only this target knows.
 
 variable "host" {
-  description = "The address of the Docker host that clients use; 0.0.0.0 lets other machines in, and the server then asks them for nothing."
+  description = "The address of the Docker host that clients use; 0.0.0.0 lets other machines in, which a token is asked of unless env says MERGELINE_OPEN."
   type        = string
   nullable    = false
   default     = "127.0.0.1"

@@ -16,6 +16,7 @@ locals {
   environment = merge(
     var.env,
     { MERGELINE_RELEASE = try(var.pin.release.id, "") },
+    length(var.token_hashes) == 0 ? {} : { MERGELINE_TOKEN_HASHES = join(" ", sort(var.token_hashes)) },
     var.pin.experiment == null ? {} : { MERGELINE_EXPERIMENT = jsonencode(var.pin.experiment) },
   )
 
@@ -86,8 +87,8 @@ resource "kubectl_manifest" "deployment" {
     }
 
     precondition {
-      condition     = length(var.token_hashes) == 0
-      error_message = "The target kubernetes asks for no token: leave token_hashes empty, and say in client_namespaces and client_cidrs who may ask."
+      condition     = length(var.token_hashes) > 0 || lookup(var.env, "MERGELINE_OPEN", "") == "1"
+      error_message = "Others reach the target kubernetes: give token_hashes, which `model token` makes, or say env = { MERGELINE_OPEN = \"1\" }."
     }
 
     precondition {

@@ -9,13 +9,16 @@ locals {
 
   address = { name = var.name, environment = var.environment, host = var.host, port = var.port }
 
+  # Asks for a token where other machines reach it, unless env says that it is open.
+  access = length(var.token_hashes) == 0 ? {} : { MERGELINE_TOKEN_HASHES = join(" ", sort(var.token_hashes)) }
+
   experiment = var.pin.experiment == null ? {} : { MERGELINE_EXPERIMENT = jsonencode(var.pin.experiment) }
 
   wanted = {
     release   = try(var.pin.release.id, null)
     bundle_id = try(var.pin.release.model.bundle_id, null)
     workers   = var.replicas.min
-    env       = merge(var.env, local.experiment)
+    env       = merge(var.env, local.access, local.experiment)
     secrets   = var.secrets
   }
 }
@@ -27,8 +30,8 @@ resource "terraform_data" "service" {
 
   lifecycle {
     precondition {
-      condition     = length(var.token_hashes) == 0
-      error_message = "The target local asks for no token: leave token_hashes empty, or choose another target."
+      condition     = length(var.token_hashes) > 0 || startswith(var.host, "127.") || lookup(var.env, "MERGELINE_OPEN", "") == "1"
+      error_message = "Other machines reach ${var.host}: give token_hashes, which `model token` makes, or say env = { MERGELINE_OPEN = \"1\" }."
     }
   }
 

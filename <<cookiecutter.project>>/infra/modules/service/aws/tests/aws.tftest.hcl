@@ -17,6 +17,7 @@ variables {
     }
     experiment = null
   }
+  token_hashes = ["4444444444444444444444444444444444444444444444444444444444444444"]
 
   vpc_id                   = "vpc-0123456789abcdef0"
   load_balancer_subnet_ids = ["subnet-0a", "subnet-0b"]
@@ -233,14 +234,28 @@ run "refuses_an_image_by_tag" {
   expect_failures = [aws_ecs_task_definition.server]
 }
 
-run "refuses_tokens_that_it_would_not_ask_for" {
+run "refuses_to_let_others_in_without_a_token" {
   command = plan
 
   variables {
-    token_hashes = ["4444444444444444444444444444444444444444444444444444444444444444"]
+    token_hashes = []
   }
 
   expect_failures = [aws_ecs_task_definition.server]
+}
+
+run "lets_others_in_without_a_token_where_it_is_told_to" {
+  command = plan
+
+  variables {
+    token_hashes = []
+    env          = { MERGELINE_OPEN = "1" }
+  }
+
+  assert {
+    condition     = output.release_id == var.pin.release.id
+    error_message = "An open service is a choice."
+  }
 }
 
 run "refuses_a_secret_that_is_no_arn" {

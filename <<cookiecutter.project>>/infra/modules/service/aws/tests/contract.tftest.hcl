@@ -21,6 +21,8 @@ variables {
     experiment = null
   }
 
+  token_hashes = ["4444444444444444444444444444444444444444444444444444444444444444"]
+
   # What one target demands, the others do not read.
   vpc_id                   = "vpc-0123456789abcdef0"
   load_balancer_subnet_ids = ["subnet-0a", "subnet-0b"]

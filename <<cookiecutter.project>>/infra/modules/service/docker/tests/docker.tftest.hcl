@@ -84,14 +84,30 @@ run "refuses_a_release_without_an_image" {
   expect_failures = [docker_container.server]
 }
 
-run "refuses_tokens_that_it_would_not_ask_for" {
+run "refuses_to_let_others_in_without_a_token" {
   command = plan
 
   variables {
-    token_hashes = ["4444444444444444444444444444444444444444444444444444444444444444"]
+    host         = "0.0.0.0"
+    token_hashes = []
   }
 
   expect_failures = [docker_container.gateway]
+}
+
+run "lets_others_in_without_a_token_where_it_is_told_to" {
+  command = plan
+
+  variables {
+    host         = "0.0.0.0"
+    token_hashes = []
+    env          = { MERGELINE_OPEN = "1" }
+  }
+
+  assert {
+    condition     = output.release_id == var.pin.release.id
+    error_message = "An open service is a choice."
+  }
 }
 
 run "refuses_a_gateway_by_tag" {
@@ -104,11 +120,12 @@ run "refuses_a_gateway_by_tag" {
   expect_failures = [var.gateway_image]
 }
 
-run "hands_the_experiment_to_the_servers" {
+run "hands_experiment_and_tokens_to_the_servers" {
   command = plan
 
   variables {
-    env = { GREETING = "hello" }
+    env          = { GREETING = "hello" }
+    token_hashes = ["4444444444444444444444444444444444444444444444444444444444444444"]
     pin = {
       release = {
         id    = "1111111111111111111111111111111111111111111111111111111111111111"
@@ -129,8 +146,8 @@ run "hands_the_experiment_to_the_servers" {
   assert {
     condition = alltrue([
       for one in docker_container.server :
-      contains(one.env, "MERGELINE_EXPERIMENT=${jsonencode(var.pin.experiment)}") && contains(one.env, "GREETING=hello")
+      contains(one.env, "MERGELINE_EXPERIMENT=${jsonencode(var.pin.experiment)}") && contains(one.env, "GREETING=hello") && contains(one.env, "MERGELINE_TOKEN_HASHES=4444444444444444444444444444444444444444444444444444444444444444") && !contains(one.env, "MERGELINE_OPEN=1")
     ])
-    error_message = "A server gets the experiment as the pin has it, beside its own variables."
+    error_message = "A server gets the experiment as the pin has it and the tokens' hashes, beside its own variables."
   }
 }

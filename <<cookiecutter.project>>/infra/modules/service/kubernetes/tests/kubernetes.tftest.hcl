@@ -17,6 +17,7 @@ variables {
     }
     experiment = null
   }
+  token_hashes = ["4444444444444444444444444444444444444444444444444444444444444444"]
 }
 
 run "has_a_deployment_for_each_release_in_blue_green" {
@@ -158,6 +159,7 @@ run "hands_experiment_and_secrets_to_the_servers" {
       jsonencode({ name = "GREETING", value = "hello: #1" }),
       jsonencode({ name = "MERGELINE_EXPERIMENT", value = jsonencode(var.pin.experiment) }),
       jsonencode({ name = "MERGELINE_RELEASE", value = var.pin.release.id }),
+      jsonencode({ name = "MERGELINE_TOKEN_HASHES", value = "4444444444444444444444444444444444444444444444444444444444444444" }),
       jsonencode({ name = "KEY", valueFrom = { secretKeyRef = { name = "api", key = "key" } } }),
     ]))
     error_message = "A server gets the experiment as the pin has it, and secrets by where they are kept."
@@ -286,14 +288,28 @@ run "refuses_an_image_by_tag" {
   expect_failures = [kubectl_manifest.deployment]
 }
 
-run "refuses_tokens_that_it_would_not_ask_for" {
+run "refuses_to_let_others_in_without_a_token" {
   command = plan
 
   variables {
-    token_hashes = ["4444444444444444444444444444444444444444444444444444444444444444"]
+    token_hashes = []
   }
 
   expect_failures = [kubectl_manifest.deployment]
+}
+
+run "lets_others_in_without_a_token_where_it_is_told_to" {
+  command = plan
+
+  variables {
+    token_hashes = []
+    env          = { MERGELINE_OPEN = "1" }
+  }
+
+  assert {
+    condition     = output.release_id == var.pin.release.id
+    error_message = "An open service is a choice."
+  }
 }
 
 run "refuses_a_secret_that_is_no_name_and_key" {

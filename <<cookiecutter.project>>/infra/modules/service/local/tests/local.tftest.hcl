@@ -20,7 +20,8 @@ run "names_an_address_that_clients_can_use" {
   command = plan
 
   variables {
-    host = "0.0.0.0"
+    host         = "0.0.0.0"
+    token_hashes = ["4444444444444444444444444444444444444444444444444444444444444444"]
   }
 
   assert {
@@ -29,14 +30,43 @@ run "names_an_address_that_clients_can_use" {
   }
 }
 
-run "refuses_tokens_that_it_would_not_ask_for" {
+run "refuses_to_let_others_in_without_a_token" {
   command = plan
 
   variables {
-    token_hashes = ["4444444444444444444444444444444444444444444444444444444444444444"]
+    host         = "0.0.0.0"
+    token_hashes = []
   }
 
   expect_failures = [terraform_data.service]
+}
+
+run "lets_others_in_without_a_token_where_it_is_told_to" {
+  command = plan
+
+  variables {
+    host         = "0.0.0.0"
+    token_hashes = []
+    env          = { MERGELINE_OPEN = "1" }
+  }
+
+  assert {
+    condition     = !contains(keys(local.wanted.env), "MERGELINE_TOKEN_HASHES")
+    error_message = "An open service is a choice."
+  }
+}
+
+run "hands_the_tokens_hashes_to_the_servers" {
+  command = plan
+
+  variables {
+    token_hashes = ["4444444444444444444444444444444444444444444444444444444444444444", "5555555555555555555555555555555555555555555555555555555555555555"]
+  }
+
+  assert {
+    condition     = local.wanted.env.MERGELINE_TOKEN_HASHES == "4444444444444444444444444444444444444444444444444444444444444444 5555555555555555555555555555555555555555555555555555555555555555"
+    error_message = "A server knows every hash."
+  }
 }
 
 run "hands_the_experiment_to_the_servers" {
