@@ -8,7 +8,7 @@ from xdist.remote import Producer
 
 from tests.scheduling import ByScope, turn
 
-LEAKS = ("CI", "GH_TOKEN", "GITHUB_", "MLFLOW_TRACKING_URI", "RUNNER_")
+LEAKS = ("CI", "GH_TOKEN", "GITHUB_", "MERGELINE_", "MLFLOW_TRACKING_URI", "RUNNER_")
 
 
 def pytest_configure() -> None:

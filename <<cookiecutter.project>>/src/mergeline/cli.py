@@ -419,11 +419,24 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
     expect: Annotated[str | None, typer.Option(help="The bundle id that the folder must have.")] = None,
+    is_open: Annotated[
+        bool, typer.Option("--open", help="Ask for no token, though others than this machine reach the address.")
+    ] = False,
 ) -> None:
     """Serve a bundle over HTTP."""
     from .serve import command
 
-    command.run(bundle, host=host, port=port, expect=expect)
+    command.run(bundle, host=host, port=port, expect=expect, is_open=is_open)
+
+
+@app.command(rich_help_panel=RUN)
+def token() -> None:
+    """Make a token for those who ask a service, and its hash for the service's token_hashes."""
+    from .serve import tokens
+
+    made, hashed = tokens.new()
+    out.print(f"token  {made}   shown this once: give it to whoever asks", markup=False, highlight=False)
+    out.print(f"hash   {hashed}   for token_hashes in terraform.tfvars", markup=False, highlight=False)
 
 
 @app.command(rich_help_panel=RUN)

@@ -1,5 +1,6 @@
 """The scoring server as a plain ASGI application over one bundle: no framework, so one row costs little."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from http import HTTPStatus
@@ -9,11 +10,16 @@ from ..bundle import Bundle
 from . import request, scoring, wire
 from .request import Gone, Receive, Request, Scope
 from .scoring import PROTOCOLS, encode
+from .settings import Settings
 from .telemetry import CONTENT_TYPE, Metrics
+from .tokens import Gate
 from .wire import JSON, Refused
 
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers: TypeAlias = list[tuple[bytes, bytes]]
+
+FREE = frozenset(("/health", "/ready", "/ping", "/version"))
+"""What is answered without a token: whoever keeps a service up asks it."""
 
 log = logging.getLogger("mergeline.serve")
 
@@ -21,9 +27,12 @@ log = logging.getLogger("mergeline.serve")
 class Application:
     """Answers requests with one bundle until it is told to drain."""
 
-    def __init__(self, bundle: Bundle, release: str | None = None) -> None:
+    def __init__(self, bundle: Bundle, settings: Settings = Settings()) -> None:  # noqa: B008 - it is frozen
         self._bundle = bundle
-        self._release = release
+        self._release = release = settings.release
+        self._gate = Gate(settings.token_hashes)
+        self._concurrency = settings.concurrency
+        self._asked = 0
         self._schema = encode(bundle.signature)
         self._version = {"release": release, "bundle": bundle.id, "model": bundle.signature.name}
         self.metrics = Metrics(model=bundle.signature.name, bundle=bundle.id, release=release)
@@ -37,6 +46,8 @@ class Application:
             "/schema": lambda: (HTTPStatus.OK, self._schema, JSON),
             "/ping": self._ready,
         }
+        for path in settings.closed:
+            del self._routes[path]
 
     def drain(self) -> None:
         """From now on close each connection with its answer, and report not ready."""
@@ -50,7 +61,7 @@ class Application:
         content = JSON
         with self.metrics.in_flight.track_inprogress():
             try:
-                self._check(asked, extra)
+                self._check(asked)
                 if asked.path in PROTOCOLS:
                     status, body = HTTPStatus.OK, await self._predict(asked, receive)
                 else:
@@ -59,6 +70,7 @@ class Application:
                 return
             except Refused as refused:
                 status, body = refused.status, encode({"error": str(refused), "request": asked.id})
+                extra = [(name.encode(), value.encode()) for name, value in refused.headers.items()]
                 fields = {"request": asked.id, "status": status.value, "error": str(refused)}
                 log.info("refused", extra={"fields": fields})
             except Exception as error:
@@ -70,8 +82,10 @@ class Application:
             self.metrics.answered(route, status.value)
             await self._answer(send, status, body, content, asked.id, extra)
 
-    def _check(self, asked: Request, extra: Headers) -> None:
-        """Refuse a path that is not there, and a method that it does not answer. Raises Refused."""
+    def _check(self, asked: Request) -> None:
+        """Refuse whom nobody knows, a path that is not there, and a method that it does not answer. Raises Refused."""
+        if asked.path not in FREE:
+            self._gate.check(asked.header(b"authorization"))
         if asked.path in PROTOCOLS:
             methods: tuple[str, ...] = ("POST",)
         elif asked.path in self._routes:
@@ -80,14 +94,26 @@ class Application:
             known = ", ".join([*PROTOCOLS, *self._routes])
             raise Refused(HTTPStatus.NOT_FOUND, f"no such path; there are {known}")
         if asked.method not in methods:
-            extra.append((b"allow", ", ".join(methods).encode()))
-            raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, f"{asked.path} answers {methods[0]}, not {asked.method:.20}")
+            raise Refused(
+                HTTPStatus.METHOD_NOT_ALLOWED,
+                f"{asked.path} answers {methods[0]}, not {asked.method:.20}",
+                {"allow": ", ".join(methods)},
+            )
 
     async def _predict(self, asked: Request, receive: Receive) -> bytes:
         protocol = PROTOCOLS[asked.path]
         kind = wire.content(asked.header(b"content-type"), asked.header(b"content-encoding"), protocol.types)
-        body = await request.body(receive)
-        answer, made = scoring.predict(self._bundle, self._release, protocol, asked.id, kind, body)
+        self._asked += 1
+        try:
+            if self._asked > self._concurrency:
+                raise Refused(
+                    HTTPStatus.SERVICE_UNAVAILABLE, "the server is busy: try again in a second", {"retry-after": "1"}
+                )
+            body = await request.body(receive)
+            await asyncio.sleep(0)  # those that came at the same time are counted before one is scored
+            answer, made = scoring.predict(self._bundle, self._release, protocol, asked.id, kind, body)
+        finally:
+            self._asked -= 1
         self.metrics.predicted(made.seconds, len(made.scores), made.labels)
         return answer
 

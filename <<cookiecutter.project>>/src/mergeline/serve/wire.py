@@ -6,6 +6,7 @@ those of the bundle's signature. Everything else is refused with a status of the
 
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -25,11 +26,12 @@ decode = msgspec.json.Decoder().decode
 
 
 class Refused(Exception):
-    """A request that gets no prediction: `status` is the answer's, the message is one line."""
+    """A request that gets no prediction: `status` and `headers` are the answer's, the message is one line."""
 
-    def __init__(self, status: HTTPStatus, message: str) -> None:
+    def __init__(self, status: HTTPStatus, message: str, headers: Mapping[str, str] = MappingProxyType({})) -> None:
         super().__init__(message)
         self.status = status
+        self.headers = headers
 
 
 def content(content_type: str, encoding: str, known: Sequence[str]) -> str:

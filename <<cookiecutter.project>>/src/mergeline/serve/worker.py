@@ -26,6 +26,7 @@ import uvicorn
 from .. import bundle
 from ..bundle import Bundle
 from ..errors import Integrity, MergelineError
+from . import settings
 from .app import Application
 from .telemetry import log_json
 
@@ -46,8 +47,8 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                loop="asyncio",
-                http="h11",
+                loop="uvloop",
+                http="httptools",
                 ws="none",
                 lifespan="off",
                 access_log=False,
@@ -145,7 +146,8 @@ def main() -> None:
     parser.add_argument("--grace", type=float, default=GRACE_SECONDS, help="seconds of draining")
     given = parser.parse_args()
     try:
-        app = Application(prepare(given.bundle, given.expect), given.release)
+        known = settings.read({**os.environ, **({settings.RELEASE: given.release} if given.release else {})})
+        app = Application(prepare(given.bundle, given.expect), known)
     except MergelineError as error:
         sys.stderr.write(f"error {error}\n")
         sys.exit(error.code)
