@@ -1,6 +1,7 @@
 """`model compress`: what is tried, what is offered, and what is written."""
 
 import io
+import shutil
 from pathlib import Path
 
 import msgspec
@@ -13,16 +14,35 @@ from mergeline.compress import command, measure
 from mergeline.compress.result import Result
 from mergeline.errors import BadData, NotServable
 from mergeline.stages import export, refit, train
-from mergeline.trials import Told
+from mergeline.trials import Told, Train
 from tests.unit.stages.conftest import Project
 
 SMALLER = {"iterations": 5}
+
+
+KEPT: dict[int, Path] = {}
 
 
 def stages(folder: Path) -> None:
     """Do as a pull request does."""
     for stage in (train, export, refit):
         stage.run(folder)
+
+
+@pytest.fixture
+def fit(tmp_path_factory: pytest.TempPathFactory) -> Train:
+    """Train a number of rounds once for all tests: the same rows and settings give the same bytes."""
+
+    def made(folder: Path) -> None:
+        rounds = config.params(folder).model["iterations"]
+        if rounds not in KEPT:
+            stages(folder)
+            KEPT[rounds] = tmp_path_factory.mktemp("trained") / "bundle"
+            shutil.copytree(folder / "bundle", KEPT[rounds])
+        else:
+            shutil.copytree(KEPT[rounds], folder / "bundle")
+
+    return made
 
 
 def fine(root: Path, present: Path, smaller: Path, *, refused: tuple[str, ...] = ()) -> Told:
@@ -56,11 +76,11 @@ def steady(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure, "CALLS", 3)
 
 
-def test_the_smallest_that_passes_is_offered_and_nothing_is_written_unasked(project: Project) -> None:
+def test_the_smallest_that_passes_is_offered_and_nothing_is_written_unasked(project: Project, fit: Train) -> None:
     project.set(model={"iterations": 20})
     before = (project.root / "params.yaml").read_bytes()
 
-    found = command.run(project.root, stages, fine, write=False)
+    found = command.run(project.root, fit, fine, write=False)
 
     assert [t.model for t in found.trials] == [{"iterations": 10}, {"iterations": 5}]
     assert [t.offered for t in found.trials] == [True, True]
@@ -75,11 +95,11 @@ def test_the_smallest_that_passes_is_offered_and_nothing_is_written_unasked(proj
     assert "looks better than it is" in said
 
 
-def test_what_is_offered_is_written_as_numbers_in_place(project: Project) -> None:
+def test_what_is_offered_is_written_as_numbers_in_place(project: Project, fit: Train) -> None:
     path = project.root / "params.yaml"
     path.write_text("# mine\n" + path.read_text().replace("iterations: 10", "iterations: 10  # rounds"))
 
-    found = command.run(project.root, stages, fine, write=True)
+    found = command.run(project.root, fit, fine, write=True)
 
     assert found.written
     assert path.read_text().startswith("# mine\n")
@@ -89,13 +109,13 @@ def test_what_is_offered_is_written_as_numbers_in_place(project: Project) -> Non
     assert msgspec.json.decode(msgspec.json.encode(found))["offer"] == SMALLER
 
 
-def test_nothing_is_offered_or_written_when_the_gates_refuse_every_trial(project: Project) -> None:
+def test_nothing_is_offered_or_written_when_the_gates_refuse_every_trial(project: Project, fit: Train) -> None:
     before = (project.root / "params.yaml").read_bytes()
 
     def refused(root: Path, present: Path, smaller: Path) -> Told:
         return fine(root, present, smaller, refused=("roc_auc.not_worse: worse by 0.1",))
 
-    found = command.run(project.root, stages, refused, write=True)
+    found = command.run(project.root, fit, refused, write=True)
 
     assert found.offer is None
     assert not found.written
@@ -104,39 +124,41 @@ def test_nothing_is_offered_or_written_when_the_gates_refuse_every_trial(project
     assert "Nothing is offered" in drawn(found)
 
 
-def test_what_is_slower_is_not_offered(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_slower_is_not_offered(project: Project, fit: Train, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "EQUAL", 0.0)
 
-    found = command.run(project.root, stages, fine, write=False)
+    found = command.run(project.root, fit, fine, write=False)
 
     assert found.trials[0].reasons == ["slower"]
 
 
-def test_what_is_not_smaller_is_not_offered(project: Project) -> None:
+def test_what_is_not_smaller_is_not_offered(project: Project, fit: Train) -> None:
     def ignoring(folder: Path) -> None:
         path = folder / "params.yaml"
         path.write_text(path.read_text().replace("iterations: 5", "iterations: 10"))
-        stages(folder)
+        fit(folder)
 
     found = command.run(project.root, ignoring, fine, write=False)
 
     assert found.trials[0].reasons == ["not smaller"]
 
 
-def test_a_model_that_the_limit_refuses_is_compressed_and_the_limit_holds_for_what_is_offered(project: Project) -> None:
+def test_a_model_that_the_limit_refuses_is_compressed_and_the_limit_holds_for_what_is_offered(
+    project: Project, fit: Train
+) -> None:
     project.set(export={"compress": {"max_bytes": 100}})
     with pytest.raises(NotServable, match="model compress"):
         project.run("train", "export")
 
-    found = command.run(project.root, stages, fine, write=True)
+    found = command.run(project.root, fit, fine, write=True)
 
     assert found.trials[0].reasons == ["more than the 100 bytes of export.compress.max_bytes"]
     assert found.offer is None
 
 
-def test_a_trial_that_cannot_be_served_is_no_offer_and_says_why(project: Project) -> None:
+def test_a_trial_that_cannot_be_served_is_no_offer_and_says_why(project: Project, fit: Train) -> None:
     def broken(folder: Path) -> None:
-        stages(folder)
+        fit(folder)
         if folder.name != "present":
             raise NotServable("bundle/ disagrees with training", "Change it.")
 
@@ -171,6 +193,7 @@ def test_real_trials_are_judged_by_the_project_s_own_gates(project: Project, lea
     assert (told.metric, told.noise) == ("roc_auc", "of both")
     assert told.present is not None
     assert told.trial is not None
+    assert told.difference is not None
     assert told.difference == pytest.approx(told.trial - told.present)
     assert told.interval is not None
     assert told.interval[0] < told.difference < told.interval[1]

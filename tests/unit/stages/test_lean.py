@@ -132,7 +132,7 @@ def test_each_text_column_is_looked_up_as_float32_at_once() -> None:
 def test_integers_that_float32_cannot_hold_stay_integers() -> None:
     given = helper.make_tensor_value_info("texts", TensorProto.STRING, [None, 1])
     answer = helper.make_tensor_value_info("variable", TensorProto.FLOAT, [None, 1])
-    look_up = {"keys_strings": ["x"], "values_int64s": [2**24 + 1], "default_int64": -1}
+    look_up: dict[str, Any] = {"keys_strings": ["x"], "values_int64s": [2**24 + 1], "default_int64": -1}
     nodes = [
         helper.make_node("LabelEncoder", ["texts"], ["code"], domain="ai.onnx.ml", **look_up),
         helper.make_node("Cast", ["code"], ["variable"], to=TensorProto.FLOAT),

@@ -52,8 +52,8 @@ def _drop_casts(graph: Any) -> None:
         if cast.op_type != "Cast" or helper.get_node_attr_value(cast, "to") != TensorProto.FLOAT:
             continue
         source = makers.get(cast.input[0])
-        joined = source is not None and source.op_type == "Concat"
-        encoders = [makers.get(name) for name in (source.input if joined else cast.input)]
+        parts = source.input if source is not None and source.op_type == "Concat" else cast.input
+        encoders: list[Any] = [makers.get(name) for name in parts]
         if all(map(_gives_small_integers, encoders)) and all(
             users[name] == 1 for name in (cast.input[0], *(encoder.output[0] for encoder in encoders))
         ):

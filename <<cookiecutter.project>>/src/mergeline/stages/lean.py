@@ -65,7 +65,7 @@ def _drop_unread(graph: Any) -> None:
 
 def _shorten(graph: Any) -> None:
     """Give what passes between steps short names; what comes in and goes out keeps its own."""
-    names = {thing.name: thing.name for thing in (*graph.input, *graph.output)}
+    names: dict[str, str] = {thing.name: thing.name for thing in (*graph.input, *graph.output)}
     names[""] = ""  # of an optional input that is left out
     free = (name for name in map("t{}".format, count()) if name not in names)
 
