@@ -136,7 +136,7 @@ def compress(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Try fewer and shallower trees, and offer what is smaller, not slower, and passes the gates."""
+    """Try fewer and shallower trees, and offer what is smaller, not slower, as good, and passes the gates."""
     _spin_briefly()
     from .compare import trial
     from .compress import command

@@ -21,6 +21,9 @@ SHARED = ("data", "src", "pyproject.toml")
 EQUAL = 1.05
 """Two models whose median latencies differ by less than this factor are equally fast: a machine is not steadier."""
 
+AS_GOOD = ("same", "better")
+"""Verdicts of the primary metric with which a smaller model is offered: what cannot be told is no reason to shrink."""
+
 
 def run(root: Path, train: Train, judge: Judge, *, write: bool) -> Result:
     """Try the ladder; with `write`, put the smallest that is offered into params.yaml.
@@ -108,6 +111,8 @@ def _sizes(root: Path, places: list[Path]) -> dict[Path, Size]:
 def _reasons(told: Told, present: Size, size: Size, limit: int | None) -> list[str]:
     """Say why a trial is not offered."""
     found = list(told.refused)
+    if told.word not in AS_GOOD:
+        found.append("not shown to be as good")
     if size.bytes >= present.bytes:
         found.append("not smaller")
     if size.microseconds > EQUAL * present.microseconds:

@@ -38,7 +38,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def offered(self) -> bool:
-        """Say whether it is smaller, not slower, and passes the gates."""
+        """Say whether it is smaller, not slower, shown to be as good, and passes the gates."""
         return not self.reasons
 
 
@@ -69,7 +69,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     def sentences(self) -> list[str]:
         """Say what to do, and what not to conclude."""
         if self.offer is None:
-            return ["Nothing is offered: no trial is smaller, not slower, and passes the gates."]
+            return ["Nothing is offered: no trial is smaller, not slower, as good, and passes the gates."]
         done = "params.yaml has it now: open a pull request" if self.written else "`model compress --write` sets it"
         return [f"Offered: {shown(self.offer)}; {done}.", self.note]
 
