@@ -67,13 +67,20 @@ def _stage(name: str, text: str) -> None:
 
         root = repo.root()
         repo.own_code(root)
-        # Turns of a waiting thread before it sleeps. None makes a fit twice as slow on a virtual machine, the default,
-        # 300,000, makes it ten times as slow where other programs run too.
-        os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+        _spin_briefly()
         import_module(f"mergeline.stages.{name}").run(root)
 
     verb.__doc__ = text
     app.command(name, rich_help_panel=STAGES)(verb)
+
+
+def _spin_briefly() -> None:
+    """Limit the turns of a waiting thread of a fit before it sleeps.
+
+    None makes a fit twice as slow on a virtual machine, the default, 300,000, makes it ten times as slow where other
+    programs run too.
+    """
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 
 for _name, _text in {
@@ -120,6 +127,26 @@ def attribute(
     from .compare import attribute as room
 
     room.run(_root(), base=base, summary=summary, json=json)
+
+
+@app.command(rich_help_panel=JUDGE)
+def compress(
+    write: Annotated[
+        bool, typer.Option("--write", help="Put the smallest that is offered into params.yaml, for a pull request.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Try fewer and shallower trees, and offer what is smaller, not slower, as good, and passes the gates."""
+    _spin_briefly()
+    from .compare import trial
+    from .compress import command
+    from .stages import export, refit, train
+
+    def trained(folder: Path) -> None:
+        for stage in (train, export, refit):
+            stage.run(folder)
+
+    _say(command.run(_root(), trained, trial.judged, write=write), json)
 
 
 @app.command(rich_help_panel=JUDGE)

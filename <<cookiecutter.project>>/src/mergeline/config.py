@@ -75,11 +75,18 @@ class Seeds(_Strict, frozen=True, kw_only=True):
     compare: int = 7
 
 
+class Compress(_Strict, frozen=True, kw_only=True):
+    """How large the bundle's model.onnx may be, in bytes; null sets no limit."""
+
+    max_bytes: Annotated[int, Meta(ge=1)] | None = None
+
+
 class Export(_Strict, frozen=True, kw_only=True):
-    """How far the bundle's answers may be from training's."""
+    """How far the bundle's answers may be from training's, and how large it may be."""
 
     tolerance: Positive = 1e-5
     max_flips: Annotated[int, Meta(ge=0)] = 0
+    compress: Compress = Compress()
 
 
 class Compare(_Strict, frozen=True, kw_only=True):

@@ -105,7 +105,7 @@ class Conflict(MergelineError):
 
 
 class NotServable(MergelineError):
-    """The pipeline does not convert to ONNX, or the bundle answers otherwise than training did."""
+    """The pipeline does not convert to ONNX, the bundle answers otherwise than training did, or it is too large."""
 
     code = 7
     remedy = "Change src/model/estimator.py."

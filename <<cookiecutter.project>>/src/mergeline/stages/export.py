@@ -1,4 +1,4 @@
-"""Convert the model to a bundle and prove that it answers as training did, row by row."""
+"""Convert the model to a lean bundle, bound its size, and prove that it answers as training did, row by row."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ from ..bundle import Column, Signature, Smoke
 from ..config import Params
 from ..errors import BadData, NotServable, your_code
 from ..progress import step
-from . import convert, parity, smoke, suspect
+from . import convert, lean, parity, smoke, suspect
 from .schema import HELD_OUT, Schema, schema
 from .table import Fitted, feature_frame, fitted
 
@@ -22,7 +22,12 @@ FEATURES = "src/model/features.py"
 
 
 def run(root: Path) -> None:
-    """Write bundle/ and results/parity.json. Raises NotServable naming row, suspect step and remedy."""
+    """Write bundle/ and results/parity.json.
+
+    Raises:
+        NotServable: the answers differ (it names row, suspect step and remedy), or the model is larger than
+            `export.compress.max_bytes`.
+    """
     params, known, model = config.of_stage(root), schema(), fitted(root)
     bundle.check_imports(root / FEATURES)
     held_out = frames.read(root / HELD_OUT, known.dtypes)
@@ -34,9 +39,12 @@ def run(root: Path) -> None:
             signed = signature(root, params, known, model)
             features = feature_frame(held_out, known)
             try:
-                (made / bundle.MODEL).write_bytes(convert.convert(model.pipeline, signed))
+                graph = convert.convert(model.pipeline, signed)
             except Exception as error:
                 raise suspect.refusal(model, signed, features, "does not convert to ONNX", error) from error
+            graph = lean.lean(graph)
+            bounded(len(graph), params)
+            (made / bundle.MODEL).write_bytes(graph)
             (made / bundle.FEATURES).write_bytes((root / FEATURES).read_bytes())
             files.write_json(made / bundle.SIGNATURE, signed)
         with step(f"Prove equal answers on {len(held_out):,} rows"):
@@ -52,6 +60,17 @@ def run(root: Path) -> None:
     finally:
         shutil.rmtree(made, ignore_errors=True)
     files.write_json(root / "results/parity.json", proof)
+
+
+def bounded(size: int, params: Params) -> None:
+    """Refuse a model of more bytes than `export.compress.max_bytes`. Raises NotServable."""
+    most = params.export.compress.max_bytes
+    if most is not None and size > most:
+        raise NotServable(
+            f"bundle/{bundle.MODEL} would have {size:,} bytes, more than the {most:,} of export.compress.max_bytes "
+            "in params.yaml",
+            "Run `model compress`, which looks for smaller settings that are as good, or raise the limit.",
+        )
 
 
 def signature(root: Path, params: Params, known: Schema, model: Fitted) -> Signature:

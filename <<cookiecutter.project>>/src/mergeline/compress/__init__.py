@@ -1,0 +1,1 @@
+"""A smaller model that is as good: what fewer and shallower trees gain in bytes and time, and what they cost."""
