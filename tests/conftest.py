@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-LEAKS = ("CI", "GH_TOKEN", "GITHUB_", "MLFLOW_TRACKING_URI", "RUNNER_")
+LEAKS = ("CI", "GH_TOKEN", "GITHUB_", "MERGELINE_", "MLFLOW_TRACKING_URI", "RUNNER_")
 
 
 def pytest_configure() -> None:

@@ -419,11 +419,30 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
     expect: Annotated[str | None, typer.Option(help="The bundle id that the folder must have.")] = None,
+    open: Annotated[  # noqa: A002 - the option's name
+        bool, typer.Option("--open", help="Let anybody ask, without a token, on an address that others reach.")
+    ] = False,
 ) -> None:
     """Serve a bundle over HTTP."""
     from .serve import command
 
-    command.run(bundle, host=host, port=port, expect=expect)
+    command.run(bundle, host=host, port=port, expect=expect, anybody=open)
+
+
+@app.command(rich_help_panel=RUN)
+def token(json: Json = False) -> None:
+    """Make a token for clients of the service, shown once, and the hash that the service is given."""
+    from .serve import tokens
+
+    made = tokens.new()
+    if json:
+        _say(made, json)
+        return
+    sys.stdout.write(f"token   {made.token}\nsha256  {made.sha256}\n")
+    sys.stdout.write(
+        "Keep the token, it is shown once; the hash goes into token_hashes in "
+        "infra/environments/ENV/terraform.tfvars, or MERGELINE_TOKEN_HASHES.\n"
+    )
 
 
 @app.command(rich_help_panel=RUN)

@@ -1,5 +1,6 @@
 """Ask a deployed server what the bundle was tested with, and compare the answers."""
 
+import os
 import time
 import urllib.error
 import urllib.request
@@ -83,11 +84,16 @@ def _scores(prediction: dict[str, Any], signature: bundle.Signature) -> list[flo
 
 
 def _ask(url: str, body: bytes | None, timeout: float = 10) -> dict[str, Any]:
-    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})  # noqa: S310 - from our outputs
+    headers = {"Content-Type": "application/json"}
+    if token := os.environ.get("MERGELINE_TOKEN"):
+        headers["Authorization"] = f"Bearer {token}"
+    request = urllib.request.Request(url, body, headers)  # noqa: S310 - from our outputs
     try:
         with urllib.request.urlopen(request, timeout=timeout) as answer:  # noqa: S310
             found = msgspec.json.decode(answer.read())
     except urllib.error.HTTPError as error:
+        if error.code == 401:
+            raise DeploymentFailed(f"{url}: the service wants a token", "Set MERGELINE_TOKEN.") from error
         said = error.read(300).decode(errors="replace").strip()
         raise DeploymentFailed(f"{url} answers {error.code}: {said}") from error
     except (OSError, msgspec.MsgspecError) as error:

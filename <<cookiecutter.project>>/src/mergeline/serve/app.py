@@ -7,10 +7,13 @@ from typing import Any, TypeAlias
 
 from ..bundle import Bundle
 from . import request, scoring, wire
+from .limits import Limits
 from .request import Gone, Receive, Request, Scope
 from .scoring import PROTOCOLS, encode
+from .settings import Settings
 from .telemetry import CONTENT_TYPE, Metrics
-from .wire import JSON, Refused
+from .tokens import Guard
+from .wire import JSON, Bounds, Refused
 
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers: TypeAlias = list[tuple[bytes, bytes]]
@@ -21,7 +24,11 @@ log = logging.getLogger("mergeline.serve")
 class Application:
     """Answers requests with one bundle until it is told to drain."""
 
-    def __init__(self, bundle: Bundle, release: str | None = None) -> None:
+    def __init__(self, bundle: Bundle, release: str | None = None, settings: Settings | None = None) -> None:
+        self.settings = settings = settings or Settings()
+        self._guard = Guard(settings.token_hashes)
+        self._limits = Limits(settings.max_requests)
+        self._bounds = Bounds(settings.max_rows, settings.max_columns)
         self._bundle = bundle
         self._release = release
         self._schema = encode(bundle.signature)
@@ -37,6 +44,8 @@ class Application:
             "/schema": lambda: (HTTPStatus.OK, self._schema, JSON),
             "/ping": self._ready,
         }
+        if "metrics" in settings.closed:
+            del self._routes["/metrics"]
 
     def drain(self) -> None:
         """From now on close each connection with its answer, and report not ready."""
@@ -50,6 +59,7 @@ class Application:
         content = JSON
         with self.metrics.in_flight.track_inprogress():
             try:
+                self._guard.check(asked.path, asked.header(b"authorization"))
                 self._check(asked, extra)
                 if asked.path in PROTOCOLS:
                     status, body = HTTPStatus.OK, await self._predict(asked, receive)
@@ -59,8 +69,10 @@ class Application:
                 return
             except Refused as refused:
                 status, body = refused.status, encode({"error": str(refused), "request": asked.id})
+                extra.extend(refused.headers)
                 fields = {"request": asked.id, "status": status.value, "error": str(refused)}
-                log.info("refused", extra={"fields": fields})
+                if not refused.quiet:
+                    log.info("refused", extra={"fields": fields})
             except Exception as error:
                 status = HTTPStatus.INTERNAL_SERVER_ERROR
                 what = f"the server failed ({type(error).__name__}); see its log"
@@ -86,8 +98,12 @@ class Application:
     async def _predict(self, asked: Request, receive: Receive) -> bytes:
         protocol = PROTOCOLS[asked.path]
         kind = wire.content(asked.header(b"content-type"), asked.header(b"content-encoding"), protocol.types)
-        body = await request.body(receive)
-        answer, made = scoring.predict(self._bundle, self._release, protocol, asked.id, kind, body)
+        with self._limits.accepted():
+            body = await request.body(receive, self.settings.max_bytes)
+            answer, made = await self._limits.run(
+                len(body),
+                lambda: scoring.predict(self._bundle, self._release, protocol, asked.id, kind, body, self._bounds),
+            )
         self.metrics.predicted(made.seconds, len(made.scores), made.labels)
         return answer
 

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from ..bundle import Smoke
 from ..errors import BadSettings, Conflict
-from . import worker
+from . import settings, tokens, worker
 from .app import Application
 from .scoring import PREDICT
 from .telemetry import log_json
@@ -20,24 +20,34 @@ SECRETS = "MERGELINE_SECRETS"
 """Names the folder whose files are environment variables, for a target that mounts secrets as files."""
 
 
-def run(bundle: Path, *, host: str, port: int, expect: str | None) -> None:
+def run(bundle: Path, *, host: str, port: int, expect: str | None, anybody: bool = False) -> None:
     """Serve `bundle` until SIGTERM or Ctrl-C. The release id that answers carry comes from MERGELINE_RELEASE.
 
+    Args:
+        bundle: the folder.
+        host: the address to listen on.
+        port: of it.
+        expect: the bundle id that the folder must have.
+        anybody: may ask, whatever the environment says.
+
     Raises:
-        BadSettings: a secret cannot be read.
+        BadSettings: a secret cannot be read, a variable is wrong, or other machines could ask without a token.
         Integrity: the bundle is not what it says, or not `expect`.
         Conflict: the address cannot be listened on.
     """
     take_secrets()
+    found = settings.read(os.environ)
+    if not anybody:
+        tokens.demand(host, found)
     loaded = worker.prepare(bundle, expect)
-    app = Application(loaded, os.environ.get(RELEASE) or None)
+    app = Application(loaded, os.environ.get(RELEASE) or None, found)
     listening = listen(host, port)
     url = _url(host, listening.getsockname()[1])
     out = Console(soft_wrap=True, highlight=False)
 
     def ready() -> None:
         out.print(f"{loaded.signature.name} at [bold]{url}[/]; ask it:")
-        out.print(curl(url, loaded.smoke), markup=False)
+        out.print(curl(url, loaded.smoke, token=bool(found.token_hashes)), markup=False)
 
     log_json()
     with listening:
@@ -65,10 +75,11 @@ def listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
-def curl(url: str, smoke: Smoke) -> str:
+def curl(url: str, smoke: Smoke, *, token: bool = False) -> str:
     """Give a command line that asks for the prediction of the first smoke row."""
     row = msgspec.json.encode(smoke.rows[0] if smoke.rows else {}).decode()
-    return f"curl -s {url}{PREDICT} -H 'content-type: application/json' -d {shlex.quote(row)}"
+    asks = ' -H "authorization: Bearer $MERGELINE_TOKEN"' if token else ""
+    return f"curl -s {url}{PREDICT}{asks} -H 'content-type: application/json' -d {shlex.quote(row)}"
 
 
 def _url(host: str, port: int) -> str:
