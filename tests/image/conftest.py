@@ -109,7 +109,11 @@ def run(image: Image) -> Iterator[Callable[..., Container]]:
 
     def one(*options: str) -> Container:
         docker = image.docker
-        started.append(docker.say("run", "--detach", "--publish", "127.0.0.1::8000", "--env", "MERGELINE_OPEN=1", *options, image.name))
+        started.append(
+            docker.say(
+                "run", "--detach", "--publish", "127.0.0.1::8000", "--env", "MERGELINE_OPEN=1", *options, image.name
+            )
+        )
         address = docker.say("port", started[-1], "8000/tcp").splitlines()[0]
         container = Container(docker, started[-1], f"http://{address}")
         container.until_ready()

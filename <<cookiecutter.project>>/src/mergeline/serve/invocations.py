@@ -28,6 +28,7 @@ FORMATS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 WORDS = "<NA> N/A NA NULL NaN None n/a nan null -NaN -nan #N/A #NA -1.#IND -1.#QNAN 1.#IND 1.#QNAN"
 MISSING = frozenset({"", "#N/A N/A", *WORDS.split()})
 """What stands for no value in CSV, as pandas reads it, and so MLflow."""
+QUOTED = re.compile(r'(?:^|(?<=,))"[^"]*(?:""[^"]*)*(?:"|$)')
 
 
 def read(body: bytes, kind: str, signature: Signature, bounds: Bounds = BOUNDS) -> Raw:
@@ -125,7 +126,7 @@ def _bounded(text: str, signature: Signature, bounds: Bounds) -> Iterator[str]:
             if empty > bounds.rows:
                 raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"more than {bounds.rows} empty lines")
         elif line.count(",") >= most:  # the commas of a quoted text part no columns
-            wire.check_columns(re.sub('"[^"]*"', "", line).count(",") + 1, signature, bounds)
+            wire.check_columns(QUOTED.sub("", line).count(",") + 1, signature, bounds)
         yield line
 
 
