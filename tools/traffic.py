@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import threading
 import time
 from collections.abc import Iterable, Sequence
@@ -12,12 +13,17 @@ PAUSE = 0.005
 
 def predict(connection: http.client.HTTPConnection, body: str) -> str:
     """Ask for predictions; give the release id that answered. Raises OSError, HTTPException: also for all but a 200."""
-    connection.request("POST", "/predict", body, {"Content-Type": "application/json"})
+    connection.request("POST", "/predict", body, _headers())
     answer = connection.getresponse()
     content = answer.read()
     if answer.status != 200:
         raise http.client.HTTPException(f"{answer.status}: {content[:200]!r}")
     return str(json.loads(content)["release"])
+
+
+def _headers() -> dict[str, str]:
+    token = os.environ.get("MERGELINE_TOKEN")
+    return {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
 
 
 class Traffic:

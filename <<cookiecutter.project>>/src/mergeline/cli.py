@@ -446,24 +446,27 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
     expect: Annotated[str | None, typer.Option(help="The bundle id that the folder must have.")] = None,
-    is_open: Annotated[
-        bool, typer.Option("--open", help="Ask for no token, though others than this machine reach the address.")
+    anybody: Annotated[
+        bool, typer.Option("--open", help="Let anybody ask, without a token, on an address that others reach.")
     ] = False,
 ) -> None:
     """Serve a bundle over HTTP."""
     from .serve import command
 
-    command.run(bundle, host=host, port=port, expect=expect, is_open=is_open)
+    command.run(bundle, host=host, port=port, expect=expect, anybody=anybody)
 
 
 @app.command(rich_help_panel=RUN)
-def token() -> None:
-    """Make a token for those who ask a service, and its hash for the service's token_hashes."""
+def token(json: Json = False) -> None:
+    """Make a token for clients of the service, shown once, and the hash that the service is given."""
     from .serve import tokens
 
-    made, hashed = tokens.new()
-    out.print(f"token  {made}   shown this once: give it to whoever asks", markup=False, highlight=False)
-    out.print(f"hash   {hashed}   for token_hashes in terraform.tfvars", markup=False, highlight=False)
+    made = tokens.new()
+    if json:
+        _say(made, json)
+        return
+    out.print(f"token   {made.token}\nsha256  {made.sha256}", markup=False, highlight=False)
+    err.print("The token is shown once. Its hash goes into token_hashes of infra/environments/ENV/terraform.tfvars.")
 
 
 @app.command(rich_help_panel=RUN)

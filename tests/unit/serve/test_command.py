@@ -73,4 +73,4 @@ def test_serve_prints_a_curl_line_that_works_and_ends_with_ctrl_c(folder: Path, 
 
 def test_a_taken_port_is_refused_in_one_line(folder: Path) -> None:
     with listen("127.0.0.1", 0) as taken, pytest.raises(Conflict, match="in use"):
-        command.run(folder, host="127.0.0.1", port=taken.getsockname()[1], expect=None, is_open=False)
+        command.run(folder, host="127.0.0.1", port=taken.getsockname()[1], expect=None)

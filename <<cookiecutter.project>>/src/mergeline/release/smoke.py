@@ -4,7 +4,6 @@ import os
 import time
 import urllib.error
 import urllib.request
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -93,8 +92,8 @@ def _ask(url: str, body: bytes | None, timeout: float = 10) -> dict[str, Any]:
         with urllib.request.urlopen(request, timeout=timeout) as answer:  # noqa: S310
             found = msgspec.json.decode(answer.read())
     except urllib.error.HTTPError as error:
-        if error.code == HTTPStatus.UNAUTHORIZED:
-            raise DeploymentFailed(f"{url} wants a token: set MERGELINE_TOKEN to one that it knows") from error
+        if error.code == 401:
+            raise DeploymentFailed(f"{url}: the service wants a token", "Set MERGELINE_TOKEN.") from error
         said = error.read(300).decode(errors="replace").strip()
         raise DeploymentFailed(f"{url} answers {error.code}: {said}") from error
     except (OSError, msgspec.MsgspecError) as error:

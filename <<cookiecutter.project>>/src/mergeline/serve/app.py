@@ -8,18 +8,16 @@ from typing import Any, TypeAlias
 
 from ..bundle import Bundle
 from . import request, scoring, wire
+from .limits import Limits
 from .request import Gone, Receive, Request, Scope
 from .scoring import PROTOCOLS, encode
 from .settings import Settings
 from .telemetry import CONTENT_TYPE, Metrics
-from .tokens import Gate
-from .wire import JSON, Refused
+from .tokens import Guard
+from .wire import JSON, Bounds, Refused
 
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers: TypeAlias = list[tuple[bytes, bytes]]
-
-FREE = frozenset(("/health", "/ready", "/ping", "/version"))
-"""What is answered without a token: whoever keeps a service up asks it."""
 
 log = logging.getLogger("mergeline.serve")
 
@@ -27,12 +25,13 @@ log = logging.getLogger("mergeline.serve")
 class Application:
     """Answers requests with one bundle until it is told to drain."""
 
-    def __init__(self, bundle: Bundle, settings: Settings = Settings()) -> None:  # noqa: B008 - it is frozen
+    def __init__(self, bundle: Bundle, release: str | None = None, settings: Settings | None = None) -> None:
+        self.settings = settings = settings or Settings()
+        self._guard = Guard(settings.token_hashes)
+        self._limits = Limits(settings.max_requests)
+        self._bounds = Bounds(settings.max_rows, settings.max_columns)
         self._bundle = bundle
-        self._release = release = settings.release
-        self._gate = Gate(settings.token_hashes)
-        self._concurrency = settings.concurrency
-        self._asked = 0
+        self._release = release
         self._schema = encode(bundle.signature)
         self._version = {"release": release, "bundle": bundle.id, "model": bundle.signature.name}
         self.metrics = Metrics(model=bundle.signature.name, bundle=bundle.id, release=release)
@@ -46,8 +45,8 @@ class Application:
             "/schema": lambda: (HTTPStatus.OK, self._schema, JSON),
             "/ping": self._ready,
         }
-        for path in settings.closed:
-            del self._routes[path]
+        if "metrics" in settings.closed:
+            del self._routes["/metrics"]
 
     def drain(self) -> None:
         """From now on close each connection with its answer, and report not ready."""
@@ -61,7 +60,8 @@ class Application:
         content = JSON
         with self.metrics.in_flight.track_inprogress():
             try:
-                self._check(asked)
+                self._guard.check(asked.path, asked.header(b"authorization"))
+                self._check(asked, extra)
                 if asked.path in PROTOCOLS:
                     status, body = HTTPStatus.OK, await self._predict(asked, receive)
                 else:
@@ -70,9 +70,10 @@ class Application:
                 return
             except Refused as refused:
                 status, body = refused.status, encode({"error": str(refused), "request": asked.id})
-                extra = [(name.encode(), value.encode()) for name, value in refused.headers.items()]
+                extra.extend(refused.headers)
                 fields = {"request": asked.id, "status": status.value, "error": str(refused)}
-                log.info("refused", extra={"fields": fields})
+                if not refused.quiet:
+                    log.info("refused", extra={"fields": fields})
             except Exception as error:
                 status = HTTPStatus.INTERNAL_SERVER_ERROR
                 what = f"the server failed ({type(error).__name__}); see its log"
@@ -82,10 +83,8 @@ class Application:
             self.metrics.answered(route, status.value)
             await self._answer(send, status, body, content, asked.id, extra)
 
-    def _check(self, asked: Request) -> None:
-        """Refuse whom nobody knows, a path that is not there, and a method that it does not answer. Raises Refused."""
-        if asked.path not in FREE:
-            self._gate.check(asked.header(b"authorization"))
+    def _check(self, asked: Request, extra: Headers) -> None:
+        """Refuse a path that is not there, and a method that it does not answer. Raises Refused."""
         if asked.path in PROTOCOLS:
             methods: tuple[str, ...] = ("POST",)
         elif asked.path in self._routes:
@@ -94,26 +93,19 @@ class Application:
             known = ", ".join([*PROTOCOLS, *self._routes])
             raise Refused(HTTPStatus.NOT_FOUND, f"no such path; there are {known}")
         if asked.method not in methods:
-            raise Refused(
-                HTTPStatus.METHOD_NOT_ALLOWED,
-                f"{asked.path} answers {methods[0]}, not {asked.method:.20}",
-                {"allow": ", ".join(methods)},
-            )
+            extra.append((b"allow", ", ".join(methods).encode()))
+            raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, f"{asked.path} answers {methods[0]}, not {asked.method:.20}")
 
     async def _predict(self, asked: Request, receive: Receive) -> bytes:
         protocol = PROTOCOLS[asked.path]
         kind = wire.content(asked.header(b"content-type"), asked.header(b"content-encoding"), protocol.types)
-        self._asked += 1
-        try:
-            if self._asked > self._concurrency:
-                raise Refused(
-                    HTTPStatus.SERVICE_UNAVAILABLE, "the server is busy: try again in a second", {"retry-after": "1"}
-                )
-            body = await request.body(receive)
-            await asyncio.sleep(0)  # those that came at the same time are counted before one is scored
-            answer, made = scoring.predict(self._bundle, self._release, protocol, asked.id, kind, body)
-        finally:
-            self._asked -= 1
+        with self._limits.accepted():
+            body = await request.body(receive, self.settings.max_bytes)
+            await asyncio.sleep(0)  # those that came at the same time take their places before one is scored
+            answer, made = await self._limits.run(
+                len(body),
+                lambda: scoring.predict(self._bundle, self._release, protocol, asked.id, kind, body, self._bounds),
+            )
         self.metrics.predicted(made.seconds, len(made.scores), made.labels)
         return answer
 

@@ -9,41 +9,45 @@ import msgspec
 from rich.console import Console
 
 from ..bundle import Smoke
-from ..errors import BadSettings, Conflict, Usage
-from . import settings, worker
+from ..errors import BadSettings, Conflict
+from . import settings, tokens, worker
 from .app import Application
 from .scoring import PREDICT
 from .telemetry import log_json
 
+RELEASE = "MERGELINE_RELEASE"
 SECRETS = "MERGELINE_SECRETS"
 """Names the folder whose files are environment variables, for a target that mounts secrets as files."""
 
 
-def run(bundle: Path, *, host: str, port: int, expect: str | None, is_open: bool) -> None:
+def run(bundle: Path, *, host: str, port: int, expect: str | None, anybody: bool = False) -> None:
     """Serve `bundle` until SIGTERM or Ctrl-C. The release id that answers carry comes from MERGELINE_RELEASE.
 
+    Args:
+        bundle: the folder.
+        host: the address to listen on.
+        port: of it.
+        expect: the bundle id that the folder must have.
+        anybody: may ask, whatever the environment says.
+
     Raises:
-        BadSettings: a secret cannot be read, or a variable of `settings` is wrong.
-        Usage: others would reach the server, and it would ask them for no token.
+        BadSettings: a secret cannot be read, a variable is wrong, or other machines could ask without a token.
         Integrity: the bundle is not what it says, or not `expect`.
         Conflict: the address cannot be listened on.
     """
     take_secrets()
-    known = settings.read(os.environ)
-    if not (known.token_hashes or known.open or is_open or _is_here(host)):
-        raise Usage(
-            f"others reach {host}, and the server would ask them for no token",
-            "Set MERGELINE_TOKEN_HASHES to a hash that `model token` prints, or say --open or MERGELINE_OPEN=1.",
-        )
+    found = settings.read(os.environ)
+    if not anybody:
+        tokens.demand(host, found)
     loaded = worker.prepare(bundle, expect)
-    app = Application(loaded, known)
+    app = Application(loaded, os.environ.get(RELEASE) or None, found)
     listening = listen(host, port)
     url = _url(host, listening.getsockname()[1])
     out = Console(soft_wrap=True, highlight=False)
 
     def ready() -> None:
         out.print(f"{loaded.signature.name} at [bold]{url}[/]; ask it:")
-        out.print(curl(url, loaded.smoke, token=bool(known.token_hashes)), markup=False)
+        out.print(curl(url, loaded.smoke, token=bool(found.token_hashes)), markup=False)
 
     log_json()
     with listening:
@@ -71,16 +75,11 @@ def listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
-def curl(url: str, smoke: Smoke, *, token: bool) -> str:
-    """Give a command line that asks for the prediction of the first smoke row, with the token of MERGELINE_TOKEN."""
-    who = ' -H "authorization: Bearer $MERGELINE_TOKEN"' if token else ""
+def curl(url: str, smoke: Smoke, *, token: bool = False) -> str:
+    """Give a command line that asks for the prediction of the first smoke row."""
     row = msgspec.json.encode(smoke.rows[0] if smoke.rows else {}).decode()
-    return f"curl -s {url}{PREDICT}{who} -H 'content-type: application/json' -d {shlex.quote(row)}"
-
-
-def _is_here(host: str) -> bool:
-    """Say whether only this machine reaches an address."""
-    return host in ("localhost", "::1") or host.startswith("127.")
+    asks = ' -H "authorization: Bearer $MERGELINE_TOKEN"' if token else ""
+    return f"curl -s {url}{PREDICT}{asks} -H 'content-type: application/json' -d {shlex.quote(row)}"
 
 
 def _url(host: str, port: int) -> str:

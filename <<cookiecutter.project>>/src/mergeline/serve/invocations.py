@@ -8,7 +8,8 @@ model has none. The answer is what `mlflow models serve` gives for the registere
 
 import csv
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from io import StringIO
 from typing import Any
@@ -20,18 +21,19 @@ from numpy.typing import NDArray
 from ..bundle import Signature
 from ..columns import Raw
 from . import wire
-from .wire import Refused
+from .wire import BOUNDS, Bounds, Refused
 
 TYPES = ("application/json", "text/csv")
 FORMATS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 WORDS = "<NA> N/A NA NULL NaN None n/a nan null -NaN -nan #N/A #NA -1.#IND -1.#QNAN 1.#IND 1.#QNAN"
 MISSING = frozenset({"", "#N/A N/A", *WORDS.split()})
 """What stands for no value in CSV, as pandas reads it, and so MLflow."""
+QUOTED = re.compile(r'(?:^|(?<=,))"[^"]*(?:""[^"]*)*(?:"|$)')
 
 
-def read(body: bytes, kind: str, signature: Signature) -> Raw:
-    """Make raw columns of a request's body, each shape (n,), 1 <= n <= `wire.MAX_ROWS`. See `wire.read`."""
-    return wire.parsed(body, signature, _from_csv if kind == "text/csv" else _from_json)
+def read(body: bytes, kind: str, signature: Signature, bounds: Bounds = BOUNDS) -> Raw:
+    """Make raw columns of a request's body, each shape (n,), 1 <= n <= `bounds.rows`. See `wire.read`."""
+    return wire.parsed(body, signature, bounds, _from_csv if kind == "text/csv" else _from_json)
 
 
 def answer(scores: NDArray[np.float64], labels: Sequence[str], signature: Signature) -> dict[str, Any]:
@@ -53,18 +55,18 @@ def answer(scores: NDArray[np.float64], labels: Sequence[str], signature: Signat
     }
 
 
-def _from_json(body: bytes, signature: Signature) -> Raw:
+def _from_json(body: bytes, signature: Signature, bounds: Bounds) -> Raw:
     given = _decode(body)
     known = [name for name in FORMATS if isinstance(given, Mapping) and name in given]
     if len(known) != 1:
         raise Refused(HTTPStatus.BAD_REQUEST, f"send a JSON object with one of the keys {', '.join(FORMATS)}")
     table = given[known[0]]
     if known[0] == "dataframe_split":
-        return wire.from_columns(_split(table), signature)
+        return wire.from_columns(_split(table, signature, bounds), signature, bounds)
     if isinstance(table, Mapping):
-        return wire.from_columns(table, signature)
+        return wire.from_columns(table, signature, bounds)
     if isinstance(table, list):
-        return wire.from_rows(table, signature)
+        return wire.from_rows(table, signature, bounds)
     raise Refused(HTTPStatus.BAD_REQUEST, f"{known[0]} is neither a list of rows nor an object of columns")
 
 
@@ -80,28 +82,52 @@ def _decode(body: bytes) -> Any:
         raise  # with the place where it goes wrong
 
 
-def _split(table: Any) -> dict[str, list[Any]]:
+def _split(table: Any, signature: Signature, bounds: Bounds) -> dict[str, list[Any]]:
     names, rows = (table.get(key) for key in ("columns", "data")) if isinstance(table, Mapping) else (None, None)
     if not isinstance(names, list) or not isinstance(rows, list):
         raise Refused(HTTPStatus.BAD_REQUEST, "dataframe_split is no object with the lists columns and data")
+    wire.check_columns(len(names), signature, bounds)
+    wire.check_rows(len(rows), bounds)
     for i, row in enumerate(rows):
         if not isinstance(row, list) or len(row) != len(names):
             raise Refused(HTTPStatus.BAD_REQUEST, f"dataframe_split.data: row {i} is no list of {len(names)} values")
     return {str(name): [row[i] for row in rows] for i, name in enumerate(names)}
 
 
-def _from_csv(body: bytes, signature: Signature) -> Raw:
-    lines = csv.reader(StringIO(body.decode(), newline=""), strict=True)
+def _from_csv(body: bytes, signature: Signature, bounds: Bounds) -> Raw:
+    """Read line by line, so that what is too much is refused before lists are made of it."""
+    lines = csv.reader(_bounded(body.decode(), signature, bounds), strict=True)
     try:
-        names, *rows = [line for line in lines if line]
+        names = next((line for line in lines if line), None)
+        if names is None:
+            raise Refused(HTTPStatus.BAD_REQUEST, "the body is no CSV with a header: it is empty")
+        wire.check_columns(len(names), signature, bounds)
+        kinds = {column.name: column.kind for column in signature.columns}
+        places = {name: i for i, name in enumerate(names) if name in kinds}
+        rows: list[list[str]] = []
+        for line in lines:
+            if line:
+                rows.append([line[i] if i < len(line) else "" for i in places.values()])
+                if len(rows) > bounds.rows:
+                    wire.check_rows(len(rows), bounds)
     except (csv.Error, ValueError) as error:
         raise Refused(HTTPStatus.BAD_REQUEST, f"the body is no CSV with a header: {error}") from None
-    numbers = {column.name for column in signature.columns if column.kind == "number"}
-    table: dict[str, list[Any]] = {}
-    for i, name in enumerate(names):
-        values = [line[i] if i < len(line) else "" for line in rows]
-        table[name] = [_value(value, name in numbers, name) for value in values]
-    return wire.from_columns(table, signature)
+    table = {name: [_value(row[i], kinds[name] == "number", name) for row in rows] for i, name in enumerate(places)}
+    return wire.from_columns(table, signature, bounds)
+
+
+def _bounded(text: str, signature: Signature, bounds: Bounds) -> Iterator[str]:
+    """Give the lines. Raises Refused (413): more empty ones than rows may be, or a line of too many columns."""
+    most = bounds.columns + len(signature.columns)
+    empty = 0
+    for line in StringIO(text, newline=""):
+        if line.isspace():
+            empty += 1
+            if empty > bounds.rows:
+                raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"more than {bounds.rows} empty lines")
+        elif line.count(",") >= most:  # the commas of a quoted text part no columns
+            wire.check_columns(QUOTED.sub("", line).count(",") + 1, signature, bounds)
+        yield line
 
 
 def _value(text: str, number: bool, name: str) -> Any:

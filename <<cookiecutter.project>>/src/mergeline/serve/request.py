@@ -42,8 +42,8 @@ def of(scope: Scope) -> Request:
     return Request(scope["method"], scope["path"], dict(scope["headers"]))
 
 
-async def body(receive: Receive) -> bytes:
-    """Read the whole body. Raises Refused (413) beyond `wire.MAX_BYTES`, and Gone."""
+async def body(receive: Receive, most: int = MAX_BYTES) -> bytes:
+    """Read the whole body. Raises Refused (413) beyond `most` bytes, and Gone."""
     chunks: list[bytes] = []
     size = 0
     while True:
@@ -52,14 +52,14 @@ async def body(receive: Receive) -> bytes:
             raise Gone
         chunk: bytes = message.get("body", b"")
         size += len(chunk)
-        if size <= MAX_BYTES:
+        if size <= most:
             chunks.append(chunk)
         else:
             chunks.clear()
-        if not message.get("more_body", False) or size > DROPPED_BYTES:
+        if not message.get("more_body", False) or size > max(most, DROPPED_BYTES):
             break
-    if size > MAX_BYTES:
+    if size > most:
         raise Refused(
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is larger than {MAX_BYTES} bytes: send several requests"
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is larger than {most} bytes: send several requests"
         )
     return b"".join(chunks)

@@ -14,7 +14,7 @@ from ..bundle import Bundle, Signature
 from ..columns import Raw
 from ..errors import BadData
 from . import invocations, wire
-from .wire import JSON, Refused
+from .wire import BOUNDS, JSON, Bounds, Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Protocol:
     """How a body is read and answered; `names` says whether an answer names what gave it, beside its headers."""
 
     types: tuple[str, ...]
-    read: Callable[[bytes, str, Signature], Raw]
+    read: Callable[[bytes, str, Signature, Bounds], Raw]
     answer: Callable[[NDArray[np.float64], list[str], Signature], dict[str, Any]]
     names: bool
 
@@ -51,11 +51,17 @@ class Prediction:
 
 
 def predict(
-    bundle: Bundle, release: str | None, protocol: Protocol, request: str, kind: str, body: bytes
+    bundle: Bundle,
+    release: str | None,
+    protocol: Protocol,
+    request: str,
+    kind: str,
+    body: bytes,
+    bounds: Bounds = BOUNDS,
 ) -> tuple[bytes, Prediction]:
     """Give the answer's bytes, and what there is to tell of it. Raises Refused."""
     start = time.perf_counter()
-    raw = protocol.read(body, kind, bundle.signature)
+    raw = protocol.read(body, kind, bundle.signature, bounds)
     try:
         scores = bundle.scores(raw)
     except BadData as error:

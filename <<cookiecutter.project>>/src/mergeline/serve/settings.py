@@ -1,81 +1,88 @@
-"""What the environment tells a server, beside its bundle and its address.
+"""What the environment sets of a server, read once at its start.
 
-MERGELINE_RELEASE             the release id that answers carry
-MERGELINE_TOKEN_HASHES        the sha256 (hex) of each bearer token that is accepted, parted by spaces
-MERGELINE_TOKEN_HASHES_FILE   a file of them, one a line; `#` begins a comment
-MERGELINE_OPEN                1: anybody may ask, though others than this machine reach it
-MERGELINE_CLOSED              paths that are not there, parted by spaces, such as /metrics
-MERGELINE_CONCURRENCY         how many requests a process takes at once; the rest get 503 (64)
+MERGELINE_TOKEN_HASHES        sha256 of each token that may ask, in hex, apart by commas or white space
+MERGELINE_TOKEN_HASHES_FILE   a file of them, one a line; what follows a # is a comment
+MERGELINE_OPEN                1: anybody may ask on an address that other machines reach; 0 (default): not
+MERGELINE_CLOSED              pages that answer 404: metrics, docs (with it openapi.json); apart by white space
+MERGELINE_MAX_BYTES           of a body; 10485760
+MERGELINE_MAX_ROWS            of a request; 10000
+MERGELINE_MAX_COLUMNS         of a row, beside those of the model; 1000
+MERGELINE_MAX_REQUESTS        for predictions, accepted by a worker and not answered, beyond it 503; 64
+MERGELINE_MAX_CONNECTIONS     of a worker, beyond it 503 and closed; 2000
+MERGELINE_HEAD_SECONDS        for the head of a request to arrive; 10
+MERGELINE_BODY_SECONDS        for its body, beyond it 408; 30
 """
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from ..errors import BadSettings
+from .wire import MAX_BYTES, MAX_COLUMNS, MAX_ROWS
 
-RELEASE = "MERGELINE_RELEASE"
-SHA256 = re.compile(r"[0-9a-f]{64}")
-CLOSABLE = ("/metrics", "/schema")
+PAGES = ("metrics", "docs")
+COUNTS = ("max_bytes", "max_rows", "max_columns", "max_requests", "max_connections", "head_seconds", "body_seconds")
+LARGEST = 2**31 - 1
+REMEDY = "Correct the variable and start the server again."
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What `read` finds; `token_hashes` are empty where no token is asked for."""
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """The table above; `token_hashes` are digests of 32 bytes, from both places."""
 
-    release: str | None = None
-    token_hashes: frozenset[bytes] = frozenset()
+    token_hashes: tuple[bytes, ...] = ()
     open: bool = False
     closed: frozenset[str] = frozenset()
-    concurrency: int = 64
+    max_bytes: int = MAX_BYTES
+    max_rows: int = MAX_ROWS
+    max_columns: int = MAX_COLUMNS
+    max_requests: int = 64
+    max_connections: int = 2_000
+    head_seconds: int = 10
+    body_seconds: int = 30
 
 
-def read(env: Mapping[str, str]) -> Settings:
-    """Read the variables above. Raises BadSettings, which names the variable."""
-    return Settings(
-        release=env.get(RELEASE) or None,
-        token_hashes=_hashes(env),
-        open=_one_of(env, "MERGELINE_OPEN", ("", "0", "1")) == "1",
-        closed=_closed(env),
-        concurrency=_number(env, "MERGELINE_CONCURRENCY", 64),
-    )
+def read(environ: Mapping[str, str]) -> Settings:
+    """Read the variables. Raises BadSettings: a value is not what its line of the table says."""
+    counts = {key: _count(f"MERGELINE_{key.upper()}", text) for key in COUNTS if (text := _text(environ, key))}
+    shut = frozenset(_words(_text(environ, "closed")))
+    if wrong := sorted(shut.difference(PAGES)):
+        raise BadSettings(f"MERGELINE_CLOSED: {wrong[0]!r:.60} is none of {', '.join(PAGES)}", REMEDY)
+    opened = _text(environ, "open") or "0"
+    if opened not in ("0", "1"):
+        raise BadSettings(f"MERGELINE_OPEN: {opened!r:.60} is neither 0 nor 1", REMEDY)
+    return Settings(token_hashes=_hashes(environ), open=opened == "1", closed=shut, **counts)
 
 
-def _hashes(env: Mapping[str, str]) -> frozenset[bytes]:
-    words = env.get("MERGELINE_TOKEN_HASHES", "").split()
-    if file := env.get("MERGELINE_TOKEN_HASHES_FILE"):
+def _text(environ: Mapping[str, str], key: str) -> str:
+    return environ.get(f"MERGELINE_{key.upper()}", "").strip()
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in re.split(r"[,\s]+", text) if word]
+
+
+def _count(name: str, text: str) -> int:
+    if not re.fullmatch("[0-9]{1,10}", text) or not 1 <= int(text) <= LARGEST:
+        raise BadSettings(f"{name}: {text!r:.60} is no whole number from 1 to {LARGEST}", REMEDY)
+    return int(text)
+
+
+def _hashes(environ: Mapping[str, str]) -> tuple[bytes, ...]:
+    found = [("MERGELINE_TOKEN_HASHES", word) for word in _words(_text(environ, "token_hashes"))]
+    if path := _text(environ, "token_hashes_file"):
+        name = "MERGELINE_TOKEN_HASHES_FILE"
         try:
-            lines = Path(file).read_text(encoding="utf-8").splitlines()
+            lines = Path(path).read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
-            raise BadSettings(
-                f"MERGELINE_TOKEN_HASHES_FILE: {file} cannot be read: {error}", "Let the server's user read it."
-            ) from error
-        words += [word for line in lines for word in line.partition("#")[0].split()]
-    for word in words:
-        if not SHA256.fullmatch(word):
-            raise BadSettings(
-                f"MERGELINE_TOKEN_HASHES: {word[:8]!r}... is no sha256 in hex",
-                "`model token` makes a token and its hash.",
-            )
-    return frozenset(map(bytes.fromhex, words))
-
-
-def _closed(env: Mapping[str, str]) -> frozenset[str]:
-    words = env.get("MERGELINE_CLOSED", "").split()
-    if unknown := [word for word in words if word not in CLOSABLE]:
-        raise BadSettings(f"MERGELINE_CLOSED: {unknown[0]!r:.60} cannot be closed", f"Name of: {' '.join(CLOSABLE)}.")
-    return frozenset(words)
-
-
-def _one_of(env: Mapping[str, str], name: str, known: tuple[str, ...]) -> str:
-    if (value := env.get(name, "")) not in known:
-        raise BadSettings(f"{name} is {value!r:.60}", f"Set one of: {', '.join(filter(None, known))}.")
-    return value
-
-
-def _number(env: Mapping[str, str], name: str, default: int) -> int:
-    value = env.get(name) or str(default)
-    if not value.isascii() or not value.isdigit() or not 1 <= int(value) <= 100_000:
-        raise BadSettings(f"{name} is {value!r:.60}", "Set a whole number from 1 to 100000.")
-    return int(value)
+            raise BadSettings(f"{name}: {path} cannot be read: {error}", REMEDY) from error
+        listed = [(f"{name}: {path}", word) for line in lines if (word := line.partition("#")[0].strip())]
+        if not listed:
+            raise BadSettings(f"{name}: {path} holds no hash", REMEDY)
+        found += listed
+    for where, word in found:
+        if not re.fullmatch("[0-9a-fA-F]{64}", word):
+            # Not the value: somebody may have put the token itself there, and this line goes to a log.
+            raise BadSettings(f"{where}: a value of {len(word)} characters is no sha256 of 64 hex digits", REMEDY)
+    return tuple(dict.fromkeys(bytes.fromhex(word) for _, word in found))

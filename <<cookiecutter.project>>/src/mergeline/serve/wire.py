@@ -5,8 +5,8 @@ those of the bundle's signature. Everything else is refused with a status of the
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
-from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -21,6 +21,7 @@ from ..errors import BadData
 JSON = "application/json"
 MAX_BYTES = 10 * 2**20
 MAX_ROWS = 10_000
+MAX_COLUMNS = 1_000
 
 decode = msgspec.json.Decoder().decode
 
@@ -28,10 +29,26 @@ decode = msgspec.json.Decoder().decode
 class Refused(Exception):
     """A request that gets no prediction: `status` and `headers` are the answer's, the message is one line."""
 
-    def __init__(self, status: HTTPStatus, message: str, headers: Mapping[str, str] = MappingProxyType({})) -> None:
+    def __init__(self, status: HTTPStatus, message: str, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
         super().__init__(message)
         self.status = status
         self.headers = headers
+
+    @property
+    def quiet(self) -> bool:
+        """Say whether it comes in floods: a line each would fill the log."""
+        return self.status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How large a table may be; `columns` counts what a row or table has beside the model's columns."""
+
+    rows: int = MAX_ROWS
+    columns: int = MAX_COLUMNS
+
+
+BOUNDS = Bounds()
 
 
 def content(content_type: str, encoding: str, known: Sequence[str]) -> str:
@@ -55,19 +72,19 @@ def content(content_type: str, encoding: str, known: Sequence[str]) -> str:
     return kind or known[0]
 
 
-def read(body: bytes, kind: str, signature: Signature) -> Raw:  # noqa: ARG001 - there is one kind
-    """Make raw columns of a request's body, each shape (n,), 1 <= n <= `MAX_ROWS`.
+def read(body: bytes, kind: str, signature: Signature, bounds: Bounds = BOUNDS) -> Raw:  # noqa: ARG001 - one kind
+    """Make raw columns of a request's body, each shape (n,), 1 <= n <= `bounds.rows`.
 
     Raises:
         Refused: 400 when it is no JSON, 422 when it does not fit the signature, 413 when it has too many rows.
     """
-    return parsed(body, signature, _raw)
+    return parsed(body, signature, bounds, _raw)
 
 
-def parsed(body: bytes, signature: Signature, parse: Callable[[bytes, Signature], Raw]) -> Raw:
+def parsed(body: bytes, signature: Signature, bounds: Bounds, parse: Callable[[bytes, Signature, Bounds], Raw]) -> Raw:
     """Parse, and say what is wrong with a body in one line. Raises Refused."""
     try:
-        return parse(body, signature)
+        return parse(body, signature, bounds)
     except msgspec.DecodeError as error:
         raise Refused(HTTPStatus.BAD_REQUEST, f"the body is no JSON: {error}") from None
     except UnicodeError:
@@ -78,20 +95,21 @@ def parsed(body: bytes, signature: Signature, parse: Callable[[bytes, Signature]
         raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from None
 
 
-def _raw(content: bytes, signature: Signature) -> Raw:
+def _raw(content: bytes, signature: Signature, bounds: Bounds) -> Raw:
     body = decode(content)
     if isinstance(body, dict) and len(body) == 1:
         if isinstance(table := body.get("columns"), dict):
-            return from_columns(table, signature)
+            return from_columns(table, signature, bounds)
         if isinstance(listed := body.get("rows"), list):
-            return from_rows(listed, signature)
-    return from_rows(body if isinstance(body, list) else [body], signature)
+            return from_rows(listed, signature, bounds)
+    return from_rows(body if isinstance(body, list) else [body], signature, bounds)
 
 
-def from_rows(rows: Sequence[Any], signature: Signature) -> Raw:
+def from_rows(rows: Sequence[Any], signature: Signature, bounds: Bounds) -> Raw:
     """Make raw columns of rows. Raises Refused, BadData."""
-    _check_count(len(rows))
+    check_rows(len(rows), bounds)
     known = {column.name for column in signature.columns}
+    most = bounds.columns + len(known)
     for i, row in enumerate(rows):
         if not isinstance(row, dict):
             raise Refused(
@@ -99,13 +117,16 @@ def from_rows(rows: Sequence[Any], signature: Signature) -> Raw:
                 f"row {i} is no JSON object: send one row, a list of rows, "
                 'or an object with the one key "rows" or "columns"',
             )
+        if len(row) > most:
+            check_columns(len(row), signature, bounds)
         if known.isdisjoint(row):
             raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, f"row {i} has {_none_of(signature)}")
     return bundle.raw_from_rows(signature, rows)
 
 
-def from_columns(table: Mapping[str, Any], signature: Signature) -> Raw:
+def from_columns(table: Mapping[str, Any], signature: Signature, bounds: Bounds) -> Raw:
     """Make raw columns of columns. Raises Refused, BadData."""
+    check_columns(len(table), signature, bounds)
     given = {column.name: table[column.name] for column in signature.columns if column.name in table}
     if not given:
         raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, f"the table has {_none_of(signature)}")
@@ -116,17 +137,26 @@ def from_columns(table: Mapping[str, Any], signature: Signature) -> Raw:
     if len(lengths) > 1:
         raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, f"columns differ in length: {sorted(lengths)[:4]}")
     count = lengths.pop()
-    _check_count(count)
+    check_rows(count, bounds)
     absent = [None] * count
     return {c.name: columns.column(c.kind, given.get(c.name, absent), c.name) for c in signature.columns}
 
 
-def _check_count(rows: int) -> None:
+def check_columns(count: int, signature: Signature, bounds: Bounds) -> None:
+    """See that a row or a table is not too wide. Raises Refused (413)."""
+    if count > (most := bounds.columns + len(signature.columns)):
+        raise Refused(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"{count} columns, the limit is {most}: send those of /schema"
+        )
+
+
+def check_rows(rows: int, bounds: Bounds) -> None:
+    """See that there are rows, and not too many. Raises Refused (422, 413)."""
     if not rows:
         raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "there is no row to predict")
-    if rows > MAX_ROWS:
+    if rows > bounds.rows:
         raise Refused(
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"{rows} rows, the limit is {MAX_ROWS}: send several requests"
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"{rows} rows, the limit is {bounds.rows}: send several requests"
         )
 
 

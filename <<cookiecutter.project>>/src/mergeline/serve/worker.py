@@ -11,6 +11,7 @@ A bundle that fails its verification: exit code 7 and one line on stderr.
 import argparse
 import asyncio
 import contextlib
+import functools
 import logging
 import os
 import signal
@@ -19,6 +20,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
+from typing import cast
 
 import numpy as np
 import uvicorn
@@ -28,6 +30,7 @@ from ..bundle import Bundle
 from ..errors import Integrity, MergelineError
 from . import settings
 from .app import Application
+from .protocol import Protocol
 from .telemetry import log_json
 
 GRACE_SECONDS = 2.0
@@ -47,8 +50,8 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                loop="uvloop",
-                http="httptools",
+                loop="asyncio" if sys.platform == "win32" else "uvloop",
+                http=cast("type[asyncio.Protocol]", functools.partial(Protocol, settings=app.settings)),
                 ws="none",
                 lifespan="off",
                 access_log=False,
@@ -146,8 +149,8 @@ def main() -> None:
     parser.add_argument("--grace", type=float, default=GRACE_SECONDS, help="seconds of draining")
     given = parser.parse_args()
     try:
-        known = settings.read({**os.environ, **({settings.RELEASE: given.release} if given.release else {})})
-        app = Application(prepare(given.bundle, given.expect), known)
+        found = settings.read(os.environ)
+        app = Application(prepare(given.bundle, given.expect), given.release, found)
     except MergelineError as error:
         sys.stderr.write(f"error {error}\n")
         sys.exit(error.code)

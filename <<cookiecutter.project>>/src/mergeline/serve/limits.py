@@ -1,0 +1,45 @@
+"""How much a worker takes on at once: requests that wait, and big ones apart from the event loop."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import TypeVar
+
+from .wire import Refused
+
+INLINE_BYTES = 16_384
+"""A body up to here, some 200 rows, is scored in the event loop: a thread would cost more than it."""
+
+T = TypeVar("T")
+
+
+class Limits:
+    """Counts the requests for predictions that were accepted, and gives the big ones one thread in turn."""
+
+    def __init__(self, requests: int) -> None:
+        self._requests = requests
+        self._accepted = 0
+        self._thread = ThreadPoolExecutor(1, "big-requests")
+
+    @contextmanager
+    def accepted(self) -> Iterator[None]:
+        """Hold one of the places, from before its body is read. Raises Refused (503) at once when all are taken."""
+        if self._accepted >= self._requests:
+            raise Refused(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                f"{self._requests} requests wait already: ask again in a second",
+                [(b"retry-after", b"1")],
+            )
+        self._accepted += 1
+        try:
+            yield
+        finally:
+            self._accepted -= 1
+
+    async def run(self, size: int, work: Callable[[], T]) -> T:
+        """Do the work of a body of `size` bytes: here, or in the thread while others get a turn here."""
+        if size <= INLINE_BYTES:
+            return work()
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
