@@ -6,10 +6,10 @@ from http import HTTPStatus
 from typing import Any, TypeAlias
 
 from ..bundle import Bundle
-from . import request, scoring, wire
+from . import metrics, request, scoring, wire
+from .metrics import CONTENT_TYPE, Metrics
 from .request import Gone, Receive, Request, Scope
 from .scoring import PROTOCOLS, encode
-from .telemetry import CONTENT_TYPE, Metrics
 from .wire import JSON, Refused
 
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -26,8 +26,6 @@ class Application:
         self._release = release
         self._schema = encode(bundle.signature)
         self._version = {"release": release, "bundle": bundle.id, "model": bundle.signature.name}
-        self.metrics = Metrics(model=bundle.signature.name, bundle=bundle.id, release=release)
-        self.metrics.ready.set(1)
         self._draining = False
         self._routes: dict[str, Callable[[], tuple[HTTPStatus, bytes, str]]] = {
             "/health": lambda: (HTTPStatus.OK, b'{"status":"alive"}', JSON),
@@ -37,18 +35,20 @@ class Application:
             "/schema": lambda: (HTTPStatus.OK, self._schema, JSON),
             "/ping": self._ready,
         }
+        self.metrics = Metrics(bundle, release, [*PROTOCOLS, *self._routes], folder=metrics.folder())
+        self.metrics.ready(welcome=True)
 
     def drain(self) -> None:
         """From now on close each connection with its answer, and report not ready."""
         self._draining = True
-        self.metrics.ready.set(0)
+        self.metrics.ready(welcome=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         asked = request.of(scope)
         extra: Headers = []
         content = JSON
-        with self.metrics.in_flight.track_inprogress():
+        with self.metrics.in_flight():
             try:
                 self._check(asked, extra)
                 if asked.path in PROTOCOLS:
@@ -56,6 +56,7 @@ class Application:
                 else:
                     status, body, content = self._routes[asked.path]()
             except Gone:
+                self.metrics.hung_up()
                 return
             except Refused as refused:
                 status, body = refused.status, encode({"error": str(refused), "request": asked.id})
@@ -88,7 +89,7 @@ class Application:
         kind = wire.content(asked.header(b"content-type"), asked.header(b"content-encoding"), protocol.types)
         body = await request.body(receive)
         answer, made = scoring.predict(self._bundle, self._release, protocol, asked.id, kind, body)
-        self.metrics.predicted(made.seconds, len(made.scores), made.labels)
+        self.metrics.predicted(made)
         return answer
 
     def _ready(self) -> tuple[HTTPStatus, bytes, str]:

@@ -27,7 +27,7 @@ from .. import bundle
 from ..bundle import Bundle
 from ..errors import Integrity, MergelineError
 from .app import Application
-from .telemetry import log_json
+from .logs import log_json
 
 GRACE_SECONDS = 2.0
 # Longer than the 60 s of usual load balancers: they, not the server, end an idle connection.
