@@ -68,7 +68,7 @@ def test_the_counts_of_a_worker_that_ended_stay_and_its_file_goes(bundle: Bundle
         assert len(list(tmp_path.glob("*.slots"))) == 1
 
 
-def test_scores_and_timed_scores_agree(bundle: Bundle) -> None:
+def test_scores_are_the_same_when_they_are_timed(bundle: Bundle) -> None:
     raw = bundles.raw_from_rows(bundle.signature, made_rows(5))
 
     scores, features, model = bundle.timed(raw)
