@@ -1,6 +1,7 @@
 """What was counted, as Prometheus reads it: text form 0.0.4."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
@@ -72,7 +73,7 @@ class Processes(Collector):
         """Give every family once, with a sample per worker."""
         families: dict[str, Metric] = {}
         for pid in self._pids:
-            for found in ProcessCollector(pid=lambda pid=pid: pid, registry=None).collect():
+            for found in ProcessCollector(pid=partial(int, pid), registry=None).collect():
                 family = families.setdefault(found.name, Metric(found.name, found.documentation, found.type))
                 for sample in found.samples:
                     family.add_sample(sample.name, sample.labels | {"worker": str(pid)}, sample.value)

@@ -39,12 +39,12 @@ class Left(msgspec.Struct):
     folded: list[str] = []
 
 
-def plain(size: int) -> memoryview:
+def plain(size: int) -> "memoryview[float]":
     """Give `size` float64 zeros in memory of this process alone."""
     return memoryview(bytearray(size * WORD)).cast("d")
 
 
-def mapped(folder: Path, series: Sequence[Series], size: int) -> memoryview:
+def mapped(folder: Path, series: Sequence[Series], size: int) -> "memoryview[float]":
     """Give `size` float64 zeros that are this process's file in `folder`. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
     header = msgspec.json.encode(series)
@@ -96,7 +96,7 @@ def added(counted: Sequence[Counted]) -> list[Counted]:
     return [Counted(series, values.tolist()) for series, values in sums.values()]
 
 
-def cut(series: Sequence[Series], numbers: Sequence[float] | memoryview) -> list[Counted]:
+def cut(series: Sequence[Series], numbers: "Sequence[float] | memoryview[float]") -> list[Counted]:
     """Give each series its numbers."""
     values = np.asarray(numbers, dtype=np.float64).tolist()
     return [Counted(one, values[one.at : one.at + one.size]) for one in series]
