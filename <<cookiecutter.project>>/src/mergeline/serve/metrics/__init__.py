@@ -51,7 +51,7 @@ class Metrics:
         self._layout = layout = Layout(bundle, release, arm, routes)
         self._folder = folder
         self._numbers = slots.mapped(folder, layout.series, layout.size) if folder else slots.plain(layout.size)
-        self._array = np.frombuffer(self._numbers, dtype=np.float64)
+        self._array = np.asarray(self._numbers, dtype=np.float64)
         self._columns = [(c.name, c.kind, at) for c, at in zip(bundle.signature.columns, layout.missing, strict=True)]
         self._numbers[layout.serving] = 1
 
