@@ -7,6 +7,7 @@ Training, `compare` and the server all answer through `load`, so they cannot dis
 import ast
 import hashlib
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -88,12 +89,19 @@ class Bundle:
         Raises:
             BadData: `features.py` cannot work with these rows.
         """
+        return self.timed(raw)[0]
+
+    def timed(self, raw: Raw) -> tuple[NDArray[np.float64], float, float]:
+        """Give what `scores` gives, then the seconds that features and model took. Raises BadData."""
+        start = time.perf_counter()
         numbers, texts = matrices(self.features, self.signature.numeric, self.signature.categorical, raw)
+        between = time.perf_counter()
         given = {i.name for i in self.session.get_inputs()}
         feed = {name: value for name, value in ((NUMBERS, numbers), (TEXTS, texts)) if name in given}
         output = "probabilities" if self.signature.task == "classification" else "variable"
         answer = self.session.run([output], feed)[0]
-        return np.asarray(answer, dtype=np.float64).reshape(len(numbers), -1)
+        scores = np.asarray(answer, dtype=np.float64).reshape(len(numbers), -1)
+        return scores, between - start, time.perf_counter() - between
 
     def score(self, raw: Raw) -> NDArray[np.float64]:
         """Give shape (n,): the probability of the positive class of two, else the value. See `scores`."""

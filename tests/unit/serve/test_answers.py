@@ -109,8 +109,8 @@ def test_metrics_count_requests_rows_and_labels(serve: Callable[..., Running], f
     assert 'mergeline_requests_total{route="/predict",status="200"} 1.0' in lines
     assert 'mergeline_requests_total{route="/predict",status="400"} 1.0' in lines
     assert 'mergeline_requests_total{route="other",status="404"} 1.0' in lines
-    assert f'mergeline_predictions_total{{label="yes"}} {float(labels.count("yes"))}' in lines
-    assert "mergeline_predict_rows_sum 500.0" in lines
+    assert f'mergeline_predictions_total{{arm="pinned",label="yes",release="r9"}} {float(labels.count("yes"))}' in lines
+    assert 'mergeline_predict_rows_sum{arm="pinned",release="r9"} 500.0' in lines
     assert any(line.startswith("mergeline_serving_info{") and 'release="r9"' in line for line in lines)
     assert any(line.startswith("process_resident_memory_bytes") for line in lines)
 

@@ -7,12 +7,12 @@ from http import HTTPStatus
 from typing import Any, TypeAlias
 
 from ..bundle import Bundle
-from . import request, scoring, wire
+from . import metrics, request, scoring, wire
 from .limits import Limits
+from .metrics import CONTENT_TYPE, Metrics
 from .request import Gone, Receive, Request, Scope
 from .scoring import PROTOCOLS, encode
 from .settings import Settings
-from .telemetry import CONTENT_TYPE, Metrics
 from .tokens import Guard
 from .wire import JSON, Bounds, Refused
 
@@ -34,8 +34,6 @@ class Application:
         self._release = release
         self._schema = encode(bundle.signature)
         self._version = {"release": release, "bundle": bundle.id, "model": bundle.signature.name}
-        self.metrics = Metrics(model=bundle.signature.name, bundle=bundle.id, release=release)
-        self.metrics.ready.set(1)
         self._draining = False
         self._routes: dict[str, Callable[[], tuple[HTTPStatus, bytes, str]]] = {
             "/health": lambda: (HTTPStatus.OK, b'{"status":"alive"}', JSON),
@@ -47,18 +45,20 @@ class Application:
         }
         if "metrics" in settings.closed:
             del self._routes["/metrics"]
+        self.metrics = Metrics(bundle, release, [*PROTOCOLS, *self._routes], folder=metrics.folder())
+        self.metrics.ready(welcome=True)
 
     def drain(self) -> None:
         """From now on close each connection with its answer, and report not ready."""
         self._draining = True
-        self.metrics.ready.set(0)
+        self.metrics.ready(welcome=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         asked = request.of(scope)
         extra: Headers = []
         content = JSON
-        with self.metrics.in_flight.track_inprogress():
+        with self.metrics.in_flight():
             try:
                 self._guard.check(asked.path, asked.header(b"authorization"))
                 self._check(asked, extra)
@@ -67,6 +67,7 @@ class Application:
                 else:
                     status, body, content = self._routes[asked.path]()
             except Gone:
+                self.metrics.hung_up()
                 return
             except Refused as refused:
                 status, body = refused.status, encode({"error": str(refused), "request": asked.id})
@@ -106,7 +107,7 @@ class Application:
                 len(body),
                 lambda: scoring.predict(self._bundle, self._release, protocol, asked.id, kind, body, self._bounds),
             )
-        self.metrics.predicted(made.seconds, len(made.scores), made.labels)
+        self.metrics.predicted(made)
         return answer
 
     def _ready(self) -> tuple[HTTPStatus, bytes, str]:

@@ -12,8 +12,8 @@ from ..bundle import Smoke
 from ..errors import BadSettings, Conflict
 from . import settings, tokens, worker
 from .app import Application
+from .logs import log_json
 from .scoring import PREDICT
-from .telemetry import log_json
 
 RELEASE = "MERGELINE_RELEASE"
 SECRETS = "MERGELINE_SECRETS"

@@ -40,7 +40,8 @@ class Prediction:
     """What one request was answered, for those who count and record it.
 
     `raw` has the signature's columns, each shape (n,); `scores` is (n, classes), or (n, 1) for regression; `labels` is
-    (n,), empty for regression; `seconds` is how long it took from the whole body to the answer's bytes.
+    (n,), empty for regression; `seconds` is how long it took from the whole body to the answer's bytes,
+    `stages` what of it parse, features and model took.
     """
 
     request: str
@@ -48,6 +49,7 @@ class Prediction:
     scores: NDArray[np.float64]
     labels: list[str]
     seconds: float
+    stages: tuple[float, float, float]
 
 
 def predict(
@@ -62,11 +64,13 @@ def predict(
     """Give the answer's bytes, and what there is to tell of it. Raises Refused."""
     start = time.perf_counter()
     raw = protocol.read(body, kind, bundle.signature, bounds)
+    parsed = time.perf_counter() - start
     try:
-        scores = bundle.scores(raw)
+        scores, features, model = bundle.timed(raw)
     except BadData as error:
         raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
     labels = wire.labels(scores, bundle.signature)
     who = {"release": release, "bundle": bundle.id} if protocol.names else {}
     answer = encode(who | protocol.answer(scores, labels, bundle.signature))
-    return answer, Prediction(request, raw, scores, labels, time.perf_counter() - start)
+    stages = (parsed, features, model)
+    return answer, Prediction(request, raw, scores, labels, time.perf_counter() - start, stages)

@@ -30,8 +30,8 @@ from ..bundle import Bundle
 from ..errors import Integrity, MergelineError
 from . import settings
 from .app import Application
+from .logs import log_json
 from .protocol import Protocol
-from .telemetry import log_json
 
 GRACE_SECONDS = 2.0
 # Longer than the 60 s of usual load balancers: they, not the server, end an idle connection.

@@ -1,0 +1,137 @@
+"""What the server counts: requests, errors, the time of each part, rows, labels, scores and missing values.
+
+A worker adds to float64 numbers at places that its bundle fixes. Where MERGELINE_METRICS names a folder, they lie in a
+file that the workers beside it read too, and `GET /metrics` of any of them tells of all.
+"""
+
+import os
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...bundle import Bundle
+from ...columns import MISSING, Raw
+from . import exposition, slots
+from .exposition import CONTENT_TYPE
+from .layout import GONE, KINDS, OTHER, ROWS, SECONDS, STAGE_SECONDS, Layout
+
+__all__ = ["CONTENT_TYPE", "FOLDER", "Metrics"]
+
+FOLDER = "MERGELINE_METRICS"
+"""Names the folder that the workers of one server count in."""
+
+
+class Predicted(Protocol):
+    """What is counted of one request's predictions: see `scoring.Prediction`."""
+
+    @property
+    def raw(self) -> Raw: ...
+    @property
+    def scores(self) -> NDArray[np.float64]: ...
+    @property
+    def labels(self) -> list[str]: ...
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def stages(self) -> tuple[float, float, float]: ...
+
+
+class Metrics:
+    """The counts of one worker; `arm` says by which rule its release was chosen."""
+
+    def __init__(
+        self, bundle: Bundle, release: str | None, routes: Sequence[str], *, arm: str = "pinned", folder: Path | None
+    ) -> None:
+        self._layout = layout = Layout(bundle, release, arm, routes)
+        self._folder = folder
+        self._numbers = slots.mapped(folder, layout.series, layout.size) if folder else slots.plain(layout.size)
+        self._array = np.asarray(self._numbers, dtype=np.float64)
+        self._columns = [(c.name, c.kind, at) for c, at in zip(bundle.signature.columns, layout.missing, strict=True)]
+        self._numbers[layout.serving] = 1
+
+    def ready(self, *, welcome: bool) -> None:
+        """Say whether new requests are welcome."""
+        self._numbers[self._layout.ready] = welcome
+
+    @contextmanager
+    def in_flight(self) -> Iterator[None]:
+        """Count a request while it waits for its answer."""
+        self._numbers[self._layout.in_flight] += 1
+        try:
+            yield
+        finally:
+            self._numbers[self._layout.in_flight] -= 1
+
+    def answered(self, route: str, status: int) -> None:
+        """Count an answer; `route` is one of the known ones, or "other"."""
+        answers, code = self._layout.answers, str(int(status))
+        place = answers.get((route, code))
+        self._numbers[answers[route, OTHER] if place is None else place] += 1
+        if status >= 400:
+            self._numbers[self._layout.errors[KINDS.get(code, OTHER)]] += 1
+
+    def hung_up(self) -> None:
+        """Count a client that went away before its answer."""
+        self._numbers[self._layout.errors[GONE]] += 1
+
+    def predicted(self, made: Predicted) -> None:
+        """Count a request's predictions."""
+        layout, numbers, rows = self._layout, self._numbers, len(made.scores)
+        self._observe(layout.seconds, SECONDS, made.seconds)
+        self._observe(layout.rows, ROWS, rows)
+        for place, seconds in zip(layout.stages, made.stages, strict=True):
+            self._observe(place, STAGE_SECONDS, seconds)
+        if rows == 1:
+            self._one_row(made)
+            return
+        for label, count in (Counter(made.labels) if made.labels else {"": rows}).items():
+            numbers[layout.predictions[label]] += count
+        for name, kind, place in self._columns:
+            values = made.raw[name]
+            if kind == "number":
+                absent = np.isnan(values)
+            else:
+                absent = np.isnat(values) if kind == "time" else np.equal(values, MISSING).astype(bool)
+            numbers[place] += np.count_nonzero(absent)
+        if layout.edges:
+            scores = made.scores[:, -1]
+            scores = scores[np.isfinite(scores)]
+            size = len(layout.edges) + 1
+            found = np.bincount(np.searchsorted(layout.edges, scores), minlength=size)
+            self._array[layout.scores : layout.scores + size] += found
+            numbers[layout.scores + size] += scores.sum()
+
+    def _one_row(self, made: Predicted) -> None:
+        """Count one row: plain Python is several times faster than numpy on arrays of one value."""
+        layout, numbers = self._layout, self._numbers
+        numbers[layout.predictions[made.labels[0] if made.labels else ""]] += 1
+        for name, kind, place in self._columns:
+            value = made.raw[name].item()
+            if value is None or (value != value if kind == "number" else value == MISSING):
+                numbers[place] += 1
+        if layout.edges:
+            score = made.scores.item(-1)
+            if np.inf > score > -np.inf:
+                self._observe(layout.scores, layout.edges, score)
+
+    def _observe(self, place: int, edges: Sequence[float], value: float) -> None:
+        self._numbers[place + bisect_left(edges, value)] += 1
+        self._numbers[place + len(edges) + 1] += value
+
+    def text(self) -> bytes:
+        """Give all metrics, of every worker that shares the folder, as Prometheus reads them."""
+        if self._folder:
+            return exposition.text(*slots.everything(self._folder))
+        return exposition.text([os.getpid()], slots.cut(self._layout.series, self._numbers))
+
+
+def folder() -> Path | None:
+    """Give the folder that the environment names, None for a worker that is alone."""
+    named = os.environ.get(FOLDER)
+    return Path(named) if named else None
