@@ -11,7 +11,7 @@ from tools.bake import TEMPLATE
 SOURCE = TEMPLATE / "<<cookiecutter.project>>" / "src"
 FLOORS: dict[str, int] = {
     "cli": 4,
-    **dict.fromkeys(("stages", "compare", "release", "serve", "track", "doctor", "guard", "fetch"), 3),
+    **dict.fromkeys(("stages", "compare", "release", "serve", "track", "predict", "doctor", "guard", "fetch"), 3),
     **dict.fromkeys(("config", "bundle", "objects", "frames", "store", "state", "refits", "claims", "monitor"), 2),
     **dict.fromkeys(("errors", "columns", "metrics", "statistics", "files", "processes", "progress"), 1),
     **dict.fromkeys(("repo", "forge", "model"), 1),
