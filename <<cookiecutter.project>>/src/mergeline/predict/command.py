@@ -10,6 +10,7 @@ import tempfile
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,28 +67,34 @@ def run(source: str, output: str, folder: Path, *, keep: Sequence[str], allow_mi
     ):
         schema: pa.Schema | None = None
         for i, pair in enumerate(made.pairs):
-            try:
-                with made.source.open(pair.source, "rb") as file:
+            with made.source.open(pair.source, "rb") as file:
+                with _readable(pair.name):
                     found, batches = _open(file, pair.name, bundle, keep)
-                    _check(found, schema, pair.name, bundle, keep, allow_missing)
-                    schema = schema or found
-                    kept = pa.schema([found.field(name) for name in keep])
-                    written = pa.schema([*kept, *answers], {"mergeline.bundle": bundle.id})
-                    with pq.ParquetWriter(Path(room) / str(i), written) as writer:
-                        at = 0
-                        for table, bad in _scored(pool, batches, bundle, written, pair.name, keep):
-                            writer.write_batch(table)
-                            if bad.any():
-                                first = first or f"{pair.name}, row {at + int(bad.argmax())}"
-                                unanswered += int(bad.sum())
-                            at += table.num_rows
-                            count(table.num_rows)
-                        rows += at
-            except (pa.ArrowException, OSError) as error:
-                raise BadData(f"{pair.name}: {' '.join(str(error).split()):.200}", "Write the file again.") from None
+                _check(found, schema, pair.name, bundle, keep, allow_missing)
+                schema = schema or found
+                kept = pa.schema([found.field(name) for name in keep])
+                written = pa.schema([*kept, *answers], {"mergeline.bundle": bundle.id})
+                with pq.ParquetWriter(Path(room) / str(i), written) as writer:
+                    at = 0
+                    for table, bad in _scored(pool, batches, bundle, written, pair.name, keep):
+                        writer.write_batch(table)
+                        if bad.any():
+                            first = first or f"{pair.name}, row {at + int(bad.argmax())}"
+                            unanswered += int(bad.sum())
+                        at += table.num_rows
+                        count(table.num_rows)
+                    rows += at
         for i, pair in enumerate(made.pairs):
             places.deliver(made, Path(room) / str(i), pair.target)
     return Done(rows, len(made.pairs), unanswered, first)
+
+
+@contextmanager
+def _readable(name: str) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        raise BadData(f"{name}: {' '.join(str(error).split()):.200}", "Write the file again.") from None
 
 
 def _answers(bundle: Bundle) -> pa.Schema:
@@ -144,7 +151,11 @@ def _scored(
     """Give batches of answers in the order of the rows; few are under way at once, which bounds the memory."""
     waiting: deque[Future[tuple[pa.RecordBatch, Any]]] = deque()
     first = 0
-    for batch in batches:
+    while True:
+        with _readable(file):
+            batch = next(batches, None)
+        if batch is None:
+            break
         if batch.num_rows:
             waiting.append(pool.submit(_score, batch, bundle, written, file, first, keep))
         first += batch.num_rows

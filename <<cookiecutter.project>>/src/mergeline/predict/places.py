@@ -42,19 +42,20 @@ def plan(source: str, output: str, *, overwrite: bool) -> Plan:
         Usage: the output lies inside the input folder, or has an ending that says something else.
         Conflict: an output is there and is not to be overwritten.
     """
-    come, start = fsspec.core.url_to_fs(source)
-    go, end = fsspec.core.url_to_fs(output)
-    start, end = start.rstrip("/"), end.rstrip("/")
+    come, start = _reach(source)
+    go, end = _reach(output)
     if come.isfile(start):
         if not start.endswith(ENDINGS):
             raise Usage(f"{source} is neither .parquet nor .csv", "Name a Parquet or CSV file.")
         if not end.endswith(".parquet"):
             raise Usage(f"{output} does not end in .parquet", "The scores of one file are one Parquet file.")
+        if type(come) is type(go) and start == end:
+            raise Usage(f"{output} is the input", "Name another output.")
         pairs = [Pair(start, end, PurePosixPath(start).name)]
     elif come.exists(start):
         if type(come) is type(go) and f"{end}/".startswith(f"{start}/"):
             raise Usage(f"{output} lies inside the input {source}", "Write beside the input folder, not into it.")
-        found = sorted(path for path in come.find(start) if path.endswith(ENDINGS))
+        found = sorted(path for path in come.find(start) if path.endswith(ENDINGS) and not _hidden(path, start))
         if not found:
             raise BadData(f"{source} holds no .parquet and no .csv file", "Name a folder that holds rows.")
         names = [path[len(start) + 1 :] for path in found]
@@ -69,13 +70,24 @@ def plan(source: str, output: str, *, overwrite: bool) -> Plan:
     return Plan(pairs, come, go, "file" in go.protocol)
 
 
+def _reach(url: str) -> tuple[Any, str]:
+    if "://" in url and not url.startswith("s3://"):
+        raise Usage(f"{url} is neither a path nor s3://", "Copy it to one of these.")
+    system, path = fsspec.core.url_to_fs(url)
+    return system, path.rstrip("/")
+
+
+def _hidden(path: str, start: str) -> bool:
+    """Say whether it is what other programs leave beside tables (`_temporary/`, `.part.parquet`)."""
+    return any(part.startswith((".", "_")) for part in PurePosixPath(path[len(start) :].lstrip("/")).parts)
+
+
 def scratch(made: Plan) -> Path | None:
-    """Give the folder beside a local output where it can be written and then renamed; None for a remote one."""
+    """Give the nearest folder that is there above local outputs, from which a rename is one step; None for S3."""
     if not made.local:
         return None
-    beside = Path(os.path.commonpath([str(Path(pair.target).parent) for pair in made.pairs]))
-    beside.mkdir(parents=True, exist_ok=True)
-    return beside
+    above = Path(os.path.commonpath([str(Path(pair.target).parent) for pair in made.pairs]))
+    return next(folder for folder in (above, *above.parents) if folder.is_dir())
 
 
 def deliver(made: Plan, file: Path, target: str) -> None:
