@@ -251,6 +251,15 @@ def test_paths_that_make_no_sense_are_refused(tmp_path: Path, folder: Path) -> N
             score(source, output, folder)
 
 
+def test_a_place_that_cannot_be_written_or_is_of_another_kind_is_refused(tmp_path: Path, folder: Path) -> None:
+    (tmp_path / "file").write_text("x")
+
+    with pytest.raises(Usage, match="cannot write"):
+        score(write(tmp_path / "rows.parquet", made_rows(3)), tmp_path / "file" / "o.parquet", folder)
+    with pytest.raises(Usage, match="neither a path nor s3"):
+        command.run("https://example.org/x", "o", folder, keep=[], allow_missing=False, overwrite=False)
+
+
 def test_files_of_other_schemas_are_refused(tmp_path: Path, folder: Path) -> None:
     write(tmp_path / "in" / "a.parquet", made_rows(3))
     pq.write_table(spoil(minutes=pa.array([1, 2, 3])), tmp_path / "in" / "b.parquet")

@@ -70,7 +70,8 @@ def _text(values: pa.Array, place: str) -> NDArray[np.object_]:
     words = coded.dictionary.to_pylist()
     known = np.empty(len(words) + 1, dtype=object)
     known[:] = [*words, MISSING]
-    return known[coded.indices.fill_null(len(words)).to_numpy(zero_copy_only=False)]
+    places: NDArray[np.int32] = coded.indices.fill_null(len(words)).to_numpy(zero_copy_only=False)
+    return known[places]
 
 
 def _time(values: pa.Array, name: str, file: str, first: int) -> NDArray[np.datetime64]:
@@ -97,7 +98,8 @@ def _time(values: pa.Array, name: str, file: str, first: int) -> NDArray[np.date
                     f"{file}, column {name}, row {first + i}: {value!r:.60} is no time", "Store ISO 8601 text or null."
                 ) from None
         raise
-    return known[coded.indices.fill_null(len(words)).to_numpy(zero_copy_only=False)]
+    places: NDArray[np.int32] = coded.indices.fill_null(len(words)).to_numpy(zero_copy_only=False)
+    return known[places]
 
 
 def _is_text(kind: pa.DataType) -> bool:

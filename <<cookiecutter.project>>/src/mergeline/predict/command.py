@@ -10,7 +10,7 @@ import tempfile
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from .. import bundle as bundles
 from .. import progress
@@ -53,7 +54,8 @@ def run(source: str, output: str, folder: Path, *, keep: Sequence[str], allow_mi
         BadData: a file is broken, lacks a column, differs in its schema, or holds a value that does not fit.
         Integrity: see `bundle.load`.
     """
-    made = places.plan(source, output, overwrite=overwrite)
+    with places.reached(f"cannot look at {source} and {output}"):
+        made = places.plan(source, output, overwrite=overwrite)
     bundle = bundles.load(folder)
     answers = _answers(bundle)
     if clash := set(keep) & set(answers.names):
@@ -61,14 +63,16 @@ def run(source: str, output: str, folder: Path, *, keep: Sequence[str], allow_mi
     rows = unanswered = 0
     first = ""
     with (
+        places.reached(f"cannot write {output}"),
         tempfile.TemporaryDirectory(prefix=".predict-", dir=places.scratch(made)) as room,
         progress.rows("scoring", None) as count,
         ThreadPoolExecutor(os.cpu_count() or 1) as pool,
     ):
         schema: pa.Schema | None = None
         for i, pair in enumerate(made.pairs):
-            with made.source.open(pair.source, "rb") as file:
+            with ExitStack() as opened:
                 with _readable(pair.name):
+                    file = opened.enter_context(made.source.open(pair.source, "rb"))
                     found, batches = _open(file, pair.name, bundle, keep)
                 _check(found, schema, pair.name, bundle, keep, allow_missing)
                 schema = schema or found
@@ -94,7 +98,7 @@ def _readable(name: str) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, OSError) as error:
-        raise BadData(f"{name}: {' '.join(str(error).split()):.200}", "Write the file again.") from None
+        raise BadData(f"{name}: {' '.join(str(error).split()):.200}", "Write the file again.") from error
 
 
 def _answers(bundle: Bundle) -> pa.Schema:
@@ -147,9 +151,9 @@ def _scored(
     written: pa.Schema,
     file: str,
     keep: Sequence[str],
-) -> Iterator[tuple[pa.RecordBatch, Any]]:
+) -> Iterator[tuple[pa.RecordBatch, NDArray[np.bool_]]]:
     """Give batches of answers in the order of the rows; few are under way at once, which bounds the memory."""
-    waiting: deque[Future[tuple[pa.RecordBatch, Any]]] = deque()
+    waiting: deque[Future[tuple[pa.RecordBatch, NDArray[np.bool_]]]] = deque()
     first = 0
     while True:
         with _readable(file):
@@ -167,7 +171,7 @@ def _scored(
 
 def _score(
     batch: pa.RecordBatch, bundle: Bundle, written: pa.Schema, file: str, first: int, keep: Sequence[str]
-) -> tuple[pa.RecordBatch, Any]:
+) -> tuple[pa.RecordBatch, NDArray[np.bool_]]:
     signature = bundle.signature
     absent = pa.nulls(batch.num_rows)
     words = file.endswith(".csv")
@@ -183,7 +187,7 @@ def _score(
         for c in signature.columns
     }
     scores = bundle.scores(raw)
-    bad = ~np.isfinite(scores).all(axis=1)
+    bad: NDArray[np.bool_] = np.logical_not(np.isfinite(scores).all(axis=1))
     named = bundles.labels(np.where(bad[:, None], 0.0, scores), signature)
     shown = scores[:, 1:] if len(signature.classes) == 2 else scores
     answers = [pa.array(shown[:, i], pa.float64(), mask=bad) for i in range(shown.shape[1])]

@@ -4,11 +4,14 @@ S3 takes credentials and endpoint as DVC and the AWS tools do (AWS_PROFILE, AWS_
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import fsspec
+from botocore.exceptions import BotoCoreError
 
 from ..errors import BadData, Conflict, Usage
 
@@ -32,6 +35,16 @@ class Plan:
     source: Any
     target: Any
     local: bool
+
+
+@contextmanager
+def reached(what: str) -> Iterator[None]:
+    """Say in one line what a disk or S3 does not allow. Raises Usage."""
+    try:
+        yield
+    except (OSError, BotoCoreError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise Usage(f"{what}: {reason:.200}", "Check the path and, for s3://, credentials and endpoint.") from error
 
 
 def plan(source: str, output: str, *, overwrite: bool) -> Plan:
