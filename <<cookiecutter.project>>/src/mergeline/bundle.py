@@ -155,6 +155,21 @@ def raw_from_rows(signature: Signature, rows: Sequence[Mapping[str, Any]]) -> Ra
     return {c.name: columns.column(c.kind, [row.get(c.name) for row in rows], c.name) for c in signature.columns}
 
 
+def labels(scores: NDArray[np.float64], signature: Signature) -> list[str]:
+    """Name the class that each row is called, shape (n,); none for regression.
+
+    Args:
+        scores: shape (n, classes), finite; or (n, 1) for regression.
+        signature: of the bundle.
+    """
+    classes = signature.classes
+    if len(classes) == 2:
+        negative, positive = classes
+        threshold = signature.threshold
+        return [positive if score >= threshold else negative for score in scores[:, 1].tolist()]
+    return [classes[i] for i in scores.argmax(axis=1).tolist()] if classes else []
+
+
 def sha256(path: Path) -> str:
     """Give the sha256 of a file's bytes, in hex."""
     with path.open("rb") as file:

@@ -470,6 +470,24 @@ def token(json: Json = False) -> None:
 
 
 @app.command(rich_help_panel=RUN)
+def predict(
+    source: Annotated[str, typer.Option("--input", help="A Parquet or CSV file, a folder of them, or s3://.")],
+    output: Annotated[str, typer.Option(help="A Parquet file; a folder for a folder; or s3://.")],
+    bundle: Annotated[Path, typer.Option(help="The folder that answers.")] = Path("bundle"),
+    keep: Annotated[list[str] | None, typer.Option(help="A column to carry through; repeatable.")] = None,
+    allow_missing: Annotated[
+        bool, typer.Option("--allow-missing", help="Take an absent column of the model as missing.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
+) -> None:
+    """Score a file, a folder or an S3 prefix of rows."""
+    from .predict import command
+
+    done = command.run(source, output, bundle, keep=keep or [], allow_missing=allow_missing, overwrite=overwrite)
+    out.print(done.line(), markup=False, highlight=False)
+
+
+@app.command(rich_help_panel=RUN)
 def doctor(
     apply: Annotated[
         bool,

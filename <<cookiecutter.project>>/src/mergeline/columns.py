@@ -19,6 +19,10 @@ Kind: TypeAlias = Literal["number", "text", "time"]
 Raw: TypeAlias = dict[str, NDArray[Any]]
 
 MISSING = "(missing)"
+WORDS = "<NA> N/A NA NULL NaN None n/a nan null -NaN -nan #N/A #NA -1.#IND -1.#QNAN 1.#IND 1.#QNAN"
+CSV_MISSING = frozenset({"", "#N/A N/A", *WORDS.split()})
+"""What stands for no value in CSV, as pandas reads it, and so MLflow."""
+
 LARGEST_INTEGER = 2**53
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -1,10 +1,11 @@
 """Saying on standard error what takes long: a spinner on a terminal, a line with the seconds elsewhere."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
 
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 
 @contextmanager
@@ -15,3 +16,13 @@ def step(text: str) -> Iterator[None]:
     with console.status(text):
         yield
     console.print(f"[dim]{text}: {perf_counter() - begun:.1f} s[/]")
+
+
+@contextmanager
+def rows(text: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """Show a bar of rows on a terminal; give what counts rows that are done. `total` is None when nobody knows it."""
+    console = Console(stderr=True, highlight=False)
+    shown = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*shown, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task(text, total=total)
+        yield lambda count: bar.advance(task, count)

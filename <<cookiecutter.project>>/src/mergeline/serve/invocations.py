@@ -19,15 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..bundle import Signature
-from ..columns import Raw
+from ..columns import CSV_MISSING, Raw
 from . import wire
 from .wire import BOUNDS, Bounds, Refused
 
 TYPES = ("application/json", "text/csv")
 FORMATS = ("dataframe_split", "dataframe_records", "instances", "inputs")
-WORDS = "<NA> N/A NA NULL NaN None n/a nan null -NaN -nan #N/A #NA -1.#IND -1.#QNAN 1.#IND 1.#QNAN"
-MISSING = frozenset({"", "#N/A N/A", *WORDS.split()})
-"""What stands for no value in CSV, as pandas reads it, and so MLflow."""
 QUOTED = re.compile(r'(?:^|(?<=,))"[^"]*(?:""[^"]*)*(?:"|$)')
 
 
@@ -131,7 +128,7 @@ def _bounded(text: str, signature: Signature, bounds: Bounds) -> Iterator[str]:
 
 
 def _value(text: str, number: bool, name: str) -> Any:
-    if text in MISSING:
+    if text in CSV_MISSING:
         return None
     if not number:
         return text

@@ -181,12 +181,7 @@ def labels(scores: NDArray[np.float64], signature: Signature) -> list[str]:
             HTTPStatus.UNPROCESSABLE_ENTITY,
             f"row {int(finite.argmin())}: the model has no finite answer for its values",
         )
-    classes = signature.classes
-    if len(classes) == 2:
-        negative, positive = classes
-        threshold = signature.threshold
-        return [positive if score >= threshold else negative for score in scores[:, 1].tolist()]
-    return [classes[i] for i in scores.argmax(axis=1).tolist()] if classes else []
+    return bundle.labels(scores, signature)
 
 
 def answer(scores: NDArray[np.float64], named: Sequence[str], signature: Signature) -> dict[str, Any]:
