@@ -1,6 +1,6 @@
 # The verbs of the template; `make` lists them. Everything they need goes to .venv and .cache, from the hashed locks.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down lock check test drill-deploy bench bench-verdict bench-compare bench-deploy
+.PHONY: help demo demo-down lock check test drill-deploy bench bench-verdict bench-compare bench-deploy bench-serve
 
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.cache/bin:$(PATH)
 export VIRTUAL_ENV := $(CURDIR)/.venv
@@ -50,6 +50,9 @@ bench-compare: .venv/.ready-dev ## Measure how fast and small judging is, agains
 
 bench-deploy: .venv/.ready-dev ## Measure promotions and rollbacks under steady requests (TARGET=docker)
 	python -m tools.rollouts --target $(TARGET)
+
+bench-serve: .venv/.ready-dev ## Measure the scoring server against `mlflow models serve` and a tuned FastAPI
+	python -m tools.bench_serve
 
 .venv/.ready-%: requirements/%.txt
 	@test -x .venv/bin/uv || { $(PYTHON) -m venv .venv && .venv/bin/python -m pip install --quiet --disable-pip-version-check uv; }
