@@ -59,7 +59,9 @@ def score(source: Path, output: Path, folder: Path, **options: Any) -> command.D
 
 def expected(bundle: Bundle, rows: list[dict[str, Any]]) -> dict[str, list[Any]]:
     """What the server answers."""
-    scores = bundle.scores(wire.from_rows([{name: row.get(name) for name in NAMES} for row in rows], bundle.signature))
+    scores = bundle.scores(
+        wire.from_rows([{name: row.get(name) for name in NAMES} for row in rows], bundle.signature, wire.BOUNDS)
+    )
     answers = wire.answer(scores, wire.labels(scores, bundle.signature), bundle.signature)["predictions"]
     return {name: [answer[name] for answer in answers] for name in answers[0]}
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Literal
 
 LOG_BYTES = 10_000_000
+METRICS = "MERGELINE_METRICS"
+"""Names the folder where the workers of one environment add up what they count."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,13 @@ def start(spec: Spec, module: str, listener: int, log: Path) -> Worker:
             process = subprocess.Popen(
                 [spec.python, "-m", module, *map(str, arguments)],
                 pass_fds=(listener, writer),
-                env={**os.environ, **({"PYTHONPATH": spec.code} if spec.code else {}), **spec.env, **secrets},
+                env={
+                    **os.environ,
+                    **({"PYTHONPATH": spec.code} if spec.code else {}),
+                    METRICS: str(log.with_name("metrics")),
+                    **spec.env,
+                    **secrets,
+                },
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,

@@ -16,6 +16,7 @@ It is told what to do through files in its folder, and a signal to look at them:
 import contextlib
 import json
 import os
+import shutil
 import select
 import signal
 import socket
@@ -216,3 +217,4 @@ def main(folder: Path, fd: int, worker: str, ready_seconds: float, drain_seconds
     with processes.locked(folder / "lock", "the supervisor"), socket.socket(fileno=fd) as listener:
         Supervisor(folder, listener, worker, ready_seconds, drain_seconds).run()
         (folder / "state.json").unlink(missing_ok=True)
+        shutil.rmtree(folder / "metrics", ignore_errors=True)

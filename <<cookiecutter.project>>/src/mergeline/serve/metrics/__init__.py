@@ -4,6 +4,7 @@ A worker adds to float64 numbers at places that its bundle fixes. Where MERGELIN
 file that the workers beside it read too, and `GET /metrics` of any of them tells of all.
 """
 
+import logging
 import os
 from bisect import bisect_left
 from collections import Counter
@@ -25,6 +26,8 @@ __all__ = ["CONTENT_TYPE", "FOLDER", "Metrics"]
 
 FOLDER = "MERGELINE_METRICS"
 """Names the folder that the workers of one server count in."""
+
+log = logging.getLogger("mergeline.serve")
 
 
 class Predicted(Protocol):
@@ -50,10 +53,20 @@ class Metrics:
     ) -> None:
         self._layout = layout = Layout(bundle, release, arm, routes)
         self._folder = folder
-        self._numbers = slots.mapped(folder, layout.series, layout.size) if folder else slots.plain(layout.size)
+        self._numbers = self._place()
         self._array = np.asarray(self._numbers, dtype=np.float64)
         self._columns = [(c.name, c.kind, at) for c, at in zip(bundle.signature.columns, layout.missing, strict=True)]
         self._numbers[layout.serving] = 1
+
+    def _place(self) -> "memoryview[float]":
+        """Give the place of the numbers: this process's memory where there is no folder, or none that can be written."""
+        if self._folder is not None:
+            try:
+                return slots.mapped(self._folder, self._layout.series, self._layout.size)
+            except OSError as error:
+                log.warning("metrics are this process's alone", extra={"fields": {"error": str(error)}})
+                self._folder = None
+        return slots.plain(self._layout.size)
 
     def ready(self, *, welcome: bool) -> None:
         """Say whether new requests are welcome."""
