@@ -16,8 +16,8 @@ It is told what to do through files in its folder, and a signal to look at them:
 import contextlib
 import json
 import os
-import shutil
 import select
+import shutil
 import signal
 import socket
 import time
