@@ -14,6 +14,8 @@ from ..errors import DeploymentFailed
 from .manifest import Release
 
 TOLERANCE = 1e-5
+ALONE = {"X-Experiment-Arm": "pinned"}
+"""Keeps an experiment out of the answer."""
 SWITCH = 5.0
 """Seconds in which the server before may still answer once the release did."""
 
@@ -83,7 +85,7 @@ def _scores(prediction: dict[str, Any], signature: bundle.Signature) -> list[flo
 
 
 def _ask(url: str, body: bytes | None, timeout: float = 10) -> dict[str, Any]:
-    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})  # noqa: S310 - from our outputs
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json", **ALONE})  # noqa: S310 - from our outputs
     try:
         with urllib.request.urlopen(request, timeout=timeout) as answer:  # noqa: S310
             found = msgspec.json.decode(answer.read())

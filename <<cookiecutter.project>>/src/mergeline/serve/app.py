@@ -6,7 +6,8 @@ from http import HTTPStatus
 from typing import Any, TypeAlias
 
 from ..bundle import Bundle
-from . import request, scoring, wire
+from . import request, wire
+from .experiment.arms import Arms
 from .request import Gone, Receive, Request, Scope
 from .scoring import PROTOCOLS, encode
 from .telemetry import CONTENT_TYPE, Metrics
@@ -22,21 +23,40 @@ class Application:
     """Answers requests with one bundle until it is told to drain."""
 
     def __init__(self, bundle: Bundle, release: str | None = None) -> None:
-        self._bundle = bundle
-        self._release = release
-        self._schema = encode(bundle.signature)
-        self._version = {"release": release, "bundle": bundle.id, "model": bundle.signature.name}
-        self.metrics = Metrics(model=bundle.signature.name, bundle=bundle.id, release=release)
+        self.metrics = Metrics()
         self.metrics.ready.set(1)
+        self._answer_by(Arms(bundle, release))
         self._draining = False
         self._routes: dict[str, Callable[[], tuple[HTTPStatus, bytes, str]]] = {
             "/health": lambda: (HTTPStatus.OK, b'{"status":"alive"}', JSON),
             "/ready": self._ready,
             "/version": lambda: (HTTPStatus.OK, encode(self._version), JSON),
-            "/metrics": lambda: (HTTPStatus.OK, self.metrics.text(), CONTENT_TYPE),
+            "/metrics": lambda: (HTTPStatus.OK, self.metrics.text(self._arms.counts()), CONTENT_TYPE),
             "/schema": lambda: (HTTPStatus.OK, self._schema, JSON),
             "/ping": self._ready,
         }
+
+    @property
+    def bundle(self) -> Bundle:
+        """Give the pinned release's."""
+        return self._arms.bundle
+
+    def use(self, arms: Arms) -> None:
+        """From the next request on answer by these; from any thread."""
+        before = self._arms
+        self._answer_by(arms)
+        before.close()
+
+    def close(self) -> None:
+        """Finish what goes on beside the answers; after the last one."""
+        self._arms.close()
+
+    def _answer_by(self, arms: Arms) -> None:
+        name = arms.bundle.signature.name
+        self._schema = encode(arms.bundle.signature)
+        self._version = {"release": arms.release, "bundle": arms.bundle.id, "model": name}
+        self.metrics.serves(model=name, bundle=arms.bundle.id, release=arms.release)
+        self._arms = arms
 
     def drain(self) -> None:
         """From now on close each connection with its answer, and report not ready."""
@@ -87,7 +107,7 @@ class Application:
         protocol = PROTOCOLS[asked.path]
         kind = wire.content(asked.header(b"content-type"), asked.header(b"content-encoding"), protocol.types)
         body = await request.body(receive)
-        answer, made = scoring.predict(self._bundle, self._release, protocol, asked.id, kind, body)
+        answer, made = self._arms.predict(asked, protocol, kind, body)
         self.metrics.predicted(made.seconds, len(made.scores), made.labels)
         return answer
 

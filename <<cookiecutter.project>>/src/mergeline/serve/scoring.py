@@ -40,7 +40,8 @@ class Prediction:
     """What one request was answered, for those who count and record it.
 
     `raw` has the signature's columns, each shape (n,); `scores` is (n, classes), or (n, 1) for regression; `labels` is
-    (n,), empty for regression; `seconds` is how long it took from the whole body to the answer's bytes.
+    (n,), empty for regression; `seconds` is how long it took from the whole body to the answer's bytes; `assigned`, shape
+    (n,), are the rows that an experiment's release answered, None where none could.
     """
 
     request: str
@@ -48,6 +49,7 @@ class Prediction:
     scores: NDArray[np.float64]
     labels: list[str]
     seconds: float
+    assigned: NDArray[np.bool_] | None = None
 
 
 def predict(

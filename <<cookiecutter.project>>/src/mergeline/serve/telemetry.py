@@ -3,7 +3,7 @@
 import logging
 import sys
 from collections import Counter as Tally
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,7 +19,7 @@ ROWS = (1, 10, 100, 1_000, 10_000)
 class Metrics:
     """The metrics of one server process, in a registry of their own."""
 
-    def __init__(self, *, model: str, bundle: str, release: str | None) -> None:
+    def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         self._requests = Counter(
@@ -41,9 +41,17 @@ class Metrics:
             "mergeline_requests_in_flight", "Requests that wait for their answer.", registry=registry
         )
         self.ready = Gauge("mergeline_ready", "1 when new requests are welcome, 0 while draining.", registry=registry)
-        Info("mergeline_serving", "What is served.", registry=registry).info(
-            {"model": model, "bundle": bundle, "release": release or ""}
+        self._serving = Info("mergeline_serving", "What is served.", registry=registry)
+        self._experiment = Gauge(
+            "mergeline_experiment",
+            "What this process counted of the experiment since it was loaded; unavailable: 1 when it could not be.",
+            ["count"],
+            registry=registry,
         )
+
+    def serves(self, *, model: str, bundle: str, release: str | None) -> None:
+        """Say what is served from now on."""
+        self._serving.info({"model": model, "bundle": bundle, "release": release or ""})
 
     def answered(self, route: str, status: int) -> None:
         """Count an answer; `route` is one of the known ones, or "other"."""
@@ -56,8 +64,11 @@ class Metrics:
         for label, count in (Tally(labels) if labels else {"": rows}).items():
             self._predictions.labels(label).inc(count)
 
-    def text(self) -> bytes:
-        """Give all metrics as Prometheus reads them."""
+    def text(self, experiment: Mapping[str, float]) -> bytes:
+        """Give all metrics as Prometheus reads them, with what `Arms.counts` gives."""
+        self._experiment.clear()
+        for name, value in experiment.items():
+            self._experiment.labels(name).set(value)
         return generate_latest(self._registry)
 
 
