@@ -86,10 +86,19 @@ def look(root: Path, name: str) -> Environment:
         running = _answers(root, name, url, None, None)[1] if url else None
         return Environment(name=name, word="broken", pinned=None, running=running, url=url, detail=error.args[0])
     pinned = pin.release.id if pin.release else None
+    beside = pin.experiment.words() if pin.experiment else None
     record, trouble = _last(root, name, pinned)
     if not url:
         word, detail = _absent(root, name, record)
-        return Environment(name=name, word=word, pinned=pinned, running=None, url=None, detail=detail or trouble)
+        return Environment(
+            name=name,
+            word=word,
+            pinned=pinned,
+            running=None,
+            url=None,
+            detail=detail or trouble,
+            experiment=beside,
+        )
     word, running, detail = _answers(root, name, url, pinned, record)
     if word == "dead" and pinned is None and not known.get("release_id") and not targets.of(root, name).here:
         word, detail = "no release", ""  # nothing there that could say so
@@ -106,7 +115,7 @@ def look(root: Path, name: str) -> Environment:
         detail=detail or trouble,
         since=record.created if record and record.state == "success" and running == pinned else None,
         approved_by=_approved(root, name) if running and running == pinned and not trouble else [],
-        experiment=pin.experiment.words() if pin.experiment else None,
+        experiment=beside,
     )
 
 
