@@ -23,6 +23,8 @@ release_app = typer.Typer(
     help="Make or check release.json, the content-addressed record of one bundle.", no_args_is_help=True
 )
 app.add_typer(release_app, name="release", rich_help_panel="Release")
+experiment_app = typer.Typer(help="Serve a second release beside the pinned one.", no_args_is_help=True)
+app.add_typer(experiment_app, name="experiment", rich_help_panel="Release")
 
 out = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 160)
 err = Console(stderr=True, soft_wrap=True)
@@ -32,6 +34,7 @@ JUDGE = "Judge"
 RELEASE = "Release"
 RUN = "Run"
 
+Environment = Annotated[str, typer.Argument(help="dev, staging or production.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 BaseRev = Annotated[str, typer.Option(help="Branch, tag or commit that the change is for.")]
 Summary = Annotated[bool, typer.Option(help="Also append the report to the job summary (GITHUB_STEP_SUMMARY).")]
@@ -290,6 +293,54 @@ def rollback(
     from .release import promotion
 
     out.print(promotion.rollback(_root(), environment, to=to, reason=reason, pull_request=pull_request))
+
+
+@experiment_app.command("start")
+def experiment_start(
+    environment: Environment,
+    release: Annotated[str, typer.Option(help="The release to try, by id or its first digits.")],
+    kind: Annotated[
+        str, typer.Option(help="ab and canary answer a share of the keys, shadow scores beside the answers.")
+    ],
+    share: Annotated[float | None, typer.Option(help="Of the keys, above 0 and at most 1; 0.1 unless given.")] = None,
+    key: Annotated[
+        str | None, typer.Option(help="The column whose values keep their arm; else the header x-experiment-key.")
+    ] = None,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(help="errors, latency_ms, score_min or score_max=NUMBER, several times; a server drops beyond."),
+    ] = None,
+    pull_request: PullRequest = False,
+) -> None:
+    """Serve a second release beside the pinned one, as a commit."""
+    from typing import get_args
+
+    from .release import experiment as room
+
+    if kind not in get_args(room.Kind):
+        raise Usage(f"there is no kind {kind!r:.40}", f"Name one of {', '.join(get_args(room.Kind))}.")
+    options: dict[str, Any] = {"release": release, "kind": kind, "share": share, "key": key, "limits": limit or []}
+    out.print(room.start(_root(), environment, **options, pull_request=pull_request))
+
+
+@experiment_app.command("step")
+def experiment_step(
+    environment: Environment,
+    share: Annotated[float, typer.Option(help="Of the keys, above 0 and at most 1.")],
+    pull_request: PullRequest = False,
+) -> None:
+    """Change the share of the experiment that runs, as a commit; a larger one keeps every key."""
+    from .release import experiment as room
+
+    out.print(room.step(_root(), environment, share=share, pull_request=pull_request))
+
+
+@experiment_app.command("stop")
+def experiment_stop(environment: Environment, pull_request: PullRequest = False) -> None:
+    """Let the pinned release answer alone again, as a commit."""
+    from .release import experiment as room
+
+    out.print(room.stop(_root(), environment, pull_request=pull_request))
 
 
 @app.command(rich_help_panel=RELEASE)

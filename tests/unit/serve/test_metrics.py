@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from mergeline import bundle as bundles
 from mergeline.bundle import Bundle
 from mergeline.serve import scoring
-from mergeline.serve.metrics import Metrics
+from mergeline.serve.metrics import Metrics, text
 from mergeline.serve.scoring import PREDICT, PROTOCOLS, Prediction, encode
 from tests.unit.serve.made import made_rows
 from tests.unit.serve.servers import SOURCE
@@ -33,7 +33,7 @@ def made(bundle: Bundle, count: int) -> Prediction:
 
 
 def samples(metrics: Metrics) -> dict[tuple[str, ...], float]:
-    families = text_string_to_metric_families(metrics.text().decode())
+    families = text_string_to_metric_families(text([metrics], {}).decode())
     return {
         (s.name, *(v for k, v in sorted(s.labels.items()) if k not in ("release", "arm"))): s.value
         for family in families

@@ -102,11 +102,14 @@ def run(
         ForgeTrouble: the forge, which has the reviewed plan, does not answer.
         DeploymentFailed: it did not pass; the previous release runs again.
     """
-    release = pins.committed(root, environment).release
+    pin = pins.committed(root, environment)
+    release = pin.release
     target = targets.of(root, environment)
     rehearse = vanishes(root, environment, rehearse=rehearse)
     watched = config.gates(root).promotion.watch_minutes if watch and release and not rehearse else 0.0
     folder = store.fetch(release.model.bundle_id, root, release.id) if release else None
+    if pin.experiment:
+        store.fetch(pin.experiment.release.model.bundle_id, root, pin.experiment.release.id)
     with processes.locked(terraform.folder(root, environment) / "deploying", f"a deployment of {environment}"):
         terraform.init(root, environment)
         before = terraform.outputs(root, environment) or terraform.lost(root, environment)

@@ -10,7 +10,7 @@ from rich.table import Table
 from .. import forge, repo
 from ..errors import ForgeTrouble, Integrity
 from . import manifest, pins, records
-from .manifest import Release
+from .manifest import Experiment, Pin, Release
 from .records import Deployment
 
 FORMAT = "%x1e%H%x1f%an%x1f%cI%x1f%(trailers:only,unfold)%x1f%N%x1f."
@@ -19,7 +19,7 @@ ASKED = 20
 
 
 class Move(msgspec.Struct, frozen=True, kw_only=True):
-    """One commit that moved one pin. `deployments` are oldest first."""
+    """One commit that moved one pin. `deployments` are oldest first; `experiment` is the one that it is about."""
 
     environment: str
     commit: str
@@ -32,6 +32,7 @@ class Move(msgspec.Struct, frozen=True, kw_only=True):
     pull_request: str | None = None
     override: str | None = None
     reason: str | None = None
+    experiment: str | None = None
     approved_by: list[str] = []
     deployments: list[Deployment] = []
 
@@ -43,6 +44,7 @@ class Move(msgspec.Struct, frozen=True, kw_only=True):
     def words(self) -> list[str]:
         """Say verdict, origin, reason and people, a line each."""
         said = [
+            self.experiment,
             self.verdict,
             self.pull_request and f"trained by {self.pull_request}",
             self.override and f"override: {self.override}",
@@ -102,10 +104,11 @@ def moves(root: Path, environment: str) -> list[Move]:
     oldest_first: list[Move] = []
     seen: set[str] = set()
     replaced: Release | None = None
+    beside: Experiment | None = None
     for commit, who, when, trailers, note, _ in reversed(entries):
         said = dict(line.split(": ", 1) for line in trailers.splitlines() if ": " in line)
         try:
-            release = _pinned(root, commit, environment)
+            pin = _pinned(root, commit, environment)
         except Integrity as broken:
             oldest_first.append(
                 Move(
@@ -120,10 +123,13 @@ def moves(root: Path, environment: str) -> list[Move]:
                 )
             )
             continue
+        release = pin.release
         if release is None:
             action = "removed" if oldest_first else "created"
         elif said.get("Release") != release.id:
             action = "by hand"
+        elif replaced is not None and release.id == replaced.id and pin.experiment != beside:
+            action = "stopped" if pin.experiment is None else "stepped" if _same(pin.experiment, beside) else "started"
         else:
             action = "rolled back" if release.id in seen else "promoted"
         oldest_first.append(
@@ -139,26 +145,28 @@ def moves(root: Path, environment: str) -> list[Move]:
                 pull_request=said.get("Pull-request"),
                 override=said.get("Override"),
                 reason=said.get("Reason"),
+                experiment=_experiment(pin.experiment, beside),
                 deployments=[d for d in records.parse(note) if d.environment == environment],
             )
         )
         if release is not None:
             seen.add(release.id)
-        replaced = release
+        replaced, beside = release, pin.experiment
     return oldest_first[::-1]
 
 
 def releases(root: Path, environment: str | None = None) -> dict[str, Release]:
-    """Give every verified release that a pin has named, by id; of one environment or of all."""
+    """Give every verified release that a pin has named, by id: all of an environment, or all and those of experiments."""
     found: dict[str, Release] = {}
     for name in [environment] if environment else pins.environments(root):
         for commit in repo.git(root, "log", "--format=%H", "--", pins.path(name)).split():
             try:
-                release = _pinned(root, commit, name)
+                pin = _pinned(root, commit, name)
             except Integrity:
                 continue  # the ledger shows it as broken
-            if release is not None:
-                found.setdefault(release.id, release)
+            # One that only an experiment served was pinned nowhere, and may be yet.
+            beside = pin.experiment.release if pin.experiment and environment is None else None
+            found.update({one.id: one for one in (beside, pin.release) if one is not None and one.id not in found})
     return found
 
 
@@ -197,9 +205,19 @@ def verdict_words(release: Release) -> str | None:
     return words
 
 
-def _pinned(root: Path, commit: str, environment: str) -> Release | None:
+def _pinned(root: Path, commit: str, environment: str) -> Pin:
     content = repo.show(root, commit, pins.path(environment))
-    return manifest.parse_pin(content, f"{environment} at {commit[:12]}").release if content is not None else None
+    return manifest.parse_pin(content, f"{environment} at {commit[:12]}") if content is not None else Pin(release=None)
+
+
+def _same(now: Experiment, before: Experiment | None) -> bool:
+    return before is not None and (now.release.id, now.kind) == (before.release.id, before.kind)
+
+
+def _experiment(now: Experiment | None, before: Experiment | None) -> str | None:
+    if now == before:
+        return None
+    return now.words() if now else f"ends {before.words()}" if before else None
 
 
 def _verdict(release: Release, replaced: Release | None) -> str | None:

@@ -112,6 +112,11 @@ class Experiment(_Record, frozen=True, kw_only=True):
     key: str | None = None
     limits: dict[str, float] = {}
 
+    def words(self) -> str:
+        """Say it in a few words, e.g. "ab of 0123456789ab, 10%"."""
+        share = "" if self.kind == "shadow" else f", {100 * self.share:.4g}%"
+        return f"{self.kind} of {self.release.id[:12]}{share}"
+
 
 class Pin(_Record, frozen=True, kw_only=True):
     """pin.json: the release that an environment runs, and the experiment beside it."""

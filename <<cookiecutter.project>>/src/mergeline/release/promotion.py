@@ -35,16 +35,15 @@ def promote(root: Path, environment: str, *, release: str | None, pull_request: 
             raise Usage(f"{environment} is pinned to {chosen.id[:12]} already", "Name another with --release.")
         targets.need_image(terraform.target(root, environment), environment, chosen)
         if before:
-            _ran(root, before, chosen)
-        _not_failed(root, environment, chosen)
+            ran(root, before, chosen)
+        not_failed(root, environment, chosen)
         store.fetch(chosen.model.bundle_id, root, chosen.id)
         files = {}
         if environment == order[0] and (here := pins.built(root)) and here.id == chosen.id:
             files = _lock(root)
-        pin = Pin(release=chosen, experiment=None)
-        return _move(
-            root, lock, environment, pin, f"Promote {chosen.id[:12]} to {environment}", {}, files, pull_request
-        )
+        title = f"Promote {chosen.id[:12]} to {environment}"
+        said = move(root, lock, environment, Pin(release=chosen), title, {}, files, pull_request)
+        return said + _ends(current)
 
 
 def rollback(root: Path, environment: str, *, to: str | None, reason: str | None, pull_request: bool) -> str:
@@ -68,7 +67,12 @@ def rollback(root: Path, environment: str, *, to: str | None, reason: str | None
         store.fetch(chosen.model.bundle_id, root, chosen.id)
         title = f"Roll {environment} back to {chosen.id[:12]}"
         more = {"Reason": " ".join(reason.split())} if reason else {}
-        return _move(root, lock, environment, Pin(release=chosen), title, more, {}, pull_request)
+        return move(root, lock, environment, Pin(release=chosen), title, more, {}, pull_request) + _ends(current)
+
+
+def _ends(before: Pin) -> str:
+    """Say that the experiment beside the release before ends with it: it was one of these two."""
+    return f" This ends its experiment: {before.experiment.words()}." if before.experiment else ""
 
 
 def _choose(root: Path, environment: str, start: str | None, before: str | None) -> Release:
@@ -88,7 +92,8 @@ def _choose(root: Path, environment: str, start: str | None, before: str | None)
     return found
 
 
-def _ran(root: Path, before: str, release: Release) -> None:
+def ran(root: Path, before: str, release: Release) -> None:
+    """Refuse a release of which no record says that it ran in the environment `before`. Raises Conflict."""
     if release.id not in ledger.releases(root, before):
         raise Conflict(
             f"release {release.id[:12]} was never pinned in {before}", f"Promote it to {before} first (gates.yaml)."
@@ -105,7 +110,8 @@ def _ran(root: Path, before: str, release: Release) -> None:
         )
 
 
-def _not_failed(root: Path, environment: str, release: Release) -> None:
+def not_failed(root: Path, environment: str, release: Release) -> None:
+    """Refuse a release that failed there before. Raises Conflict."""
     found = ledger.last_deployment(root, environment, release.id)
     if found is not None and found.state == "failure":
         raise Conflict(
@@ -132,7 +138,7 @@ def _lock(root: Path) -> dict[str, bytes]:
     return {objects.LOCK: content}
 
 
-def _move(
+def move(
     root: Path,
     lock: int,
     environment: str,
@@ -142,6 +148,18 @@ def _move(
     files: dict[str, bytes],
     pull_request: bool,
 ) -> str:
+    """Commit a pin, here or on a pull request's branch; give the line that says so.
+
+    Args:
+        root: the project's folder.
+        lock: what `commits.moving` gave.
+        environment: whose pin it is.
+        pin: the new one.
+        title: of the commit.
+        more: trailers beside those of the pinned release.
+        files: further files of the commit, by path.
+        pull_request: push a branch and open a pull request; nothing moves here.
+    """
     release = pin.release
     if release is None:
         raise Usage("a pin moves to a release, never to none")

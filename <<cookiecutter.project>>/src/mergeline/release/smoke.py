@@ -15,6 +15,8 @@ from ..errors import DeploymentFailed
 from .manifest import Release
 
 TOLERANCE = 1e-5
+ALONE = {"X-Experiment-Arm": "pinned"}
+"""Keeps an experiment out of the answer."""
 SWITCH = 5.0
 """Seconds in which the server before may still answer once the release did."""
 
@@ -84,7 +86,7 @@ def _scores(prediction: dict[str, Any], signature: bundle.Signature) -> list[flo
 
 
 def _ask(url: str, body: bytes | None, timeout: float = 10) -> dict[str, Any]:
-    headers = {"Content-Type": "application/json"}
+    headers = {"Content-Type": "application/json", **ALONE}
     if token := os.environ.get("MERGELINE_TOKEN"):
         headers["Authorization"] = f"Bearer {token}"
     request = urllib.request.Request(url, body, headers)  # noqa: S310 - from our outputs

@@ -40,6 +40,7 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     detail: str = ""
     since: str | None = None
     approved_by: list[str] = []
+    experiment: str | None = None
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +64,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         for e in self.environments:
             word = f"[{colours.get(e.word, 'bold red')}]{e.word}[/]"
             approved = f"approved by {', '.join(e.approved_by)}" if e.approved_by else ""
-            said = "; ".join(filter(None, (e.detail, approved)))
+            said = "; ".join(filter(None, (e.detail, e.experiment, approved)))
             since = (e.since or "").replace("T", " ")[:16]
             table.add_row(e.name, word, manifest.short(e.pinned), manifest.short(e.running), since, e.url or "", said)
         return table
@@ -80,15 +81,24 @@ def look(root: Path, name: str) -> Environment:
     lost = {} if known else terraform.lost(root, name)
     url = (known or lost).get("url")
     try:
-        release = manifest.read_pin(root / pins.path(name)).release
+        pin = manifest.read_pin(root / pins.path(name))
     except Integrity as error:
         running = _answers(root, name, url, None, None)[1] if url else None
         return Environment(name=name, word="broken", pinned=None, running=running, url=url, detail=error.args[0])
-    pinned = release.id if release else None
+    pinned = pin.release.id if pin.release else None
+    beside = pin.experiment.words() if pin.experiment else None
     record, trouble = _last(root, name, pinned)
     if not url:
         word, detail = _absent(root, name, record)
-        return Environment(name=name, word=word, pinned=pinned, running=None, url=None, detail=detail or trouble)
+        return Environment(
+            name=name,
+            word=word,
+            pinned=pinned,
+            running=None,
+            url=None,
+            detail=detail or trouble,
+            experiment=beside,
+        )
     word, running, detail = _answers(root, name, url, pinned, record)
     if word == "dead" and pinned is None and not known.get("release_id") and not targets.of(root, name).here:
         word, detail = "no release", ""  # nothing there that could say so
@@ -105,6 +115,7 @@ def look(root: Path, name: str) -> Environment:
         detail=detail or trouble,
         since=record.created if record and record.state == "success" and running == pinned else None,
         approved_by=_approved(root, name) if running and running == pinned and not trouble else [],
+        experiment=beside,
     )
 
 

@@ -7,11 +7,12 @@ from http import HTTPStatus
 from typing import Any, TypeAlias
 
 from ..bundle import Bundle
-from . import metrics, request, scoring, wire
+from . import metrics, request, wire
+from .experiment.arms import Arms
 from .limits import Limits
 from .metrics import CONTENT_TYPE, Metrics
 from .request import Gone, Receive, Request, Scope
-from .scoring import PROTOCOLS, encode
+from .scoring import PROTOCOLS, Prediction, encode
 from .settings import Settings
 from .tokens import Guard
 from .wire import JSON, Bounds, Refused
@@ -30,23 +31,51 @@ class Application:
         self._guard = Guard(settings.token_hashes)
         self._limits = Limits(settings.max_requests)
         self._bounds = Bounds(settings.max_rows, settings.max_columns)
-        self._bundle = bundle
-        self._release = release
-        self._schema = encode(bundle.signature)
-        self._version = {"release": release, "bundle": bundle.id, "model": bundle.signature.name}
         self._draining = False
         self._routes: dict[str, Callable[[], tuple[HTTPStatus, bytes, str]]] = {
             "/health": lambda: (HTTPStatus.OK, b'{"status":"alive"}', JSON),
             "/ready": self._ready,
             "/version": lambda: (HTTPStatus.OK, encode(self._version), JSON),
-            "/metrics": lambda: (HTTPStatus.OK, self.metrics.text(), CONTENT_TYPE),
+            "/metrics": lambda: (HTTPStatus.OK, self._told(), CONTENT_TYPE),
             "/schema": lambda: (HTTPStatus.OK, self._schema, JSON),
             "/ping": self._ready,
         }
         if "metrics" in settings.closed:
             del self._routes["/metrics"]
-        self.metrics = Metrics(bundle, release, [*PROTOCOLS, *self._routes], folder=metrics.folder())
-        self.metrics.ready(welcome=True)
+        self._paths = [*PROTOCOLS, *self._routes]
+        self._theirs: Metrics | None = None
+        self.metrics = Metrics(bundle, release, self._paths, folder=metrics.folder())
+        self._answer_by(Arms(bundle, release))
+
+    @property
+    def bundle(self) -> Bundle:
+        """Give the pinned release's."""
+        return self._arms.bundle
+
+    def use(self, arms: Arms) -> None:
+        """From the next request on answer by these; from any thread."""
+        before = self._arms
+        self._answer_by(arms)
+        before.close()
+
+    def close(self) -> None:
+        """Finish what goes on beside the answers; after the last one."""
+        self._arms.close()
+
+    def _answer_by(self, arms: Arms) -> None:
+        pinned, beside, folder = arms.bundle, arms.beside, metrics.folder()
+        self._schema = encode(pinned.signature)
+        self._version = {"release": arms.release, "bundle": pinned.id, "model": pinned.signature.name}
+        if not self.metrics.counts(pinned, arms.release):
+            self.metrics.retire()
+            self.metrics = Metrics(pinned, arms.release, self._paths, folder=folder)
+        if beside is None:
+            self._theirs = None
+        elif self._theirs is None or not self._theirs.counts(beside.bundle, beside.release):
+            arm = beside.experiment.kind
+            self._theirs = Metrics(beside.bundle, beside.release, self._paths, arm=arm, folder=folder)
+        self.metrics.ready(welcome=not self._draining)
+        self._arms = arms
 
     def drain(self) -> None:
         """From now on close each connection with its answer, and report not ready."""
@@ -104,11 +133,25 @@ class Application:
             body = await request.body(receive, self.settings.max_bytes)
             await asyncio.sleep(0)  # those that came at the same time take their places before one is scored
             answer, made = await self._limits.run(
-                len(body),
-                lambda: scoring.predict(self._bundle, self._release, protocol, asked.id, kind, body, self._bounds),
+                len(body), lambda: self._arms.predict(asked, protocol, kind, body, self._bounds)
             )
-        self.metrics.predicted(made)
+        self._count(made)
         return answer
+
+    def _count(self, made: Prediction) -> None:
+        """Count a request's predictions by the release that gave each."""
+        theirs = self._theirs
+        if made.assigned is None or theirs is None or not made.assigned.any():
+            self.metrics.predicted(made)
+        elif made.assigned.all():
+            theirs.predicted(made)
+        else:
+            self.metrics.predicted(made.rows(~made.assigned))
+            theirs.predicted(made.rows(made.assigned))
+
+    def _told(self) -> bytes:
+        parts = [self.metrics, *([self._theirs] if self._theirs else [])]
+        return metrics.text(parts, self._arms.counts())
 
     def _ready(self) -> tuple[HTTPStatus, bytes, str]:
         if self._draining:

@@ -11,7 +11,7 @@ from rich.console import Console
 from ..bundle import Smoke
 from ..errors import BadSettings, Conflict
 from . import settings, tokens, worker
-from .app import Application
+from .experiment.reload import Source
 from .logs import log_json
 from .scoring import PREDICT
 
@@ -36,22 +36,21 @@ def run(bundle: Path, *, host: str, port: int, expect: str | None, anybody: bool
         Conflict: the address cannot be listened on.
     """
     take_secrets()
-    found = settings.read(os.environ)
     if not anybody:
-        tokens.demand(host, found)
-    loaded = worker.prepare(bundle, expect)
-    app = Application(loaded, os.environ.get(RELEASE) or None, found)
+        tokens.demand(host, settings.read(os.environ))
+    log_json()
+    source = Source(bundle, expect, os.environ.get(RELEASE) or None, os.environ, worker.prepare)
+    app = worker.application(source)
     listening = listen(host, port)
     url = _url(host, listening.getsockname()[1])
     out = Console(soft_wrap=True, highlight=False)
 
     def ready() -> None:
-        out.print(f"{loaded.signature.name} at [bold]{url}[/]; ask it:")
-        out.print(curl(url, loaded.smoke, token=bool(found.token_hashes)), markup=False)
+        out.print(f"{app.bundle.signature.name} at [bold]{url}[/]; ask it:")
+        out.print(curl(url, app.bundle.smoke, token=bool(app.settings.token_hashes)), markup=False)
 
-    log_json()
     with listening:
-        worker.serve(app, listening, ready=ready)
+        worker.serve(app, listening, source, ready=ready)
 
 
 def take_secrets() -> None:

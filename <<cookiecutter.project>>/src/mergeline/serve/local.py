@@ -103,6 +103,8 @@ def switch(folder: Path, spec: dict[str, Any], bundles: Path) -> None:
         folder / "wanted.json",
         {
             **spec,
+            # Where an experiment's bundle lies too; whoever says otherwise in `env` means it.
+            "env": {"MERGELINE_BUNDLES": str(bundles), **spec.get("env", {})},
             "generation": generation,
             "bundle": str(place) if place else None,
             "python": sys.executable,

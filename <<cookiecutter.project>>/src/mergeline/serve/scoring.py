@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -41,7 +41,8 @@ class Prediction:
 
     `raw` has the signature's columns, each shape (n,); `scores` is (n, classes), or (n, 1) for regression; `labels` is
     (n,), empty for regression; `seconds` is how long it took from the whole body to the answer's bytes,
-    `stages` what of it parse, features and model took.
+    `stages` what of it parse, features and model took; `assigned`, shape (n,), are the rows that an experiment's release
+    answered, None where none could.
     """
 
     request: str
@@ -50,6 +51,13 @@ class Prediction:
     labels: list[str]
     seconds: float
     stages: tuple[float, float, float]
+    assigned: NDArray[np.bool_] | None = None
+
+    def rows(self, which: NDArray[np.bool_]) -> "Prediction":
+        """Give some of the rows, shape (n,)."""
+        raw = {name: values[which] for name, values in self.raw.items()}
+        labels = [label for label, wanted in zip(self.labels, which.tolist(), strict=False) if wanted]
+        return replace(self, raw=raw, scores=self.scores[which], labels=labels, assigned=None)
 
 
 def predict(

@@ -6,6 +6,7 @@ Writes the byte `1` to `--ready-fd` as soon as it accepts. On SIGTERM it stops a
 the same socket) and closes `--ready-fd`, answers what still comes on open connections with `Connection: close`, and
 exits 0.
 A bundle that fails its verification: exit code 7 and one line on stderr.
+On SIGHUP, and when the file that MERGELINE_PIN names changed, it loads anew, see `experiment.reload`.
 """
 
 import argparse
@@ -30,6 +31,7 @@ from ..bundle import Bundle
 from ..errors import Integrity, MergelineError
 from . import settings
 from .app import Application
+from .experiment.reload import Reloader, Source
 from .logs import log_json
 from .protocol import Protocol
 
@@ -119,9 +121,18 @@ def prepare(folder: Path, expected: str | None) -> Bundle:
     return loaded
 
 
+def application(source: Source) -> Application:
+    """Make the application that answers by what the source gives. Raises Integrity, BadSettings."""
+    arms = source.arms()
+    app = Application(arms.bundle, arms.release, settings.read(os.environ))
+    app.use(arms)
+    return app
+
+
 def serve(
     app: Application,
     listening: socket.socket,
+    source: Source,
     *,
     hand_over: Callable[[], None] | None = None,
     grace: float = GRACE_SECONDS,
@@ -130,12 +141,20 @@ def serve(
     """Serve on a listening socket until SIGTERM or SIGINT.
 
     Args:
+        source: what a reload loads from.
         hand_over: given when another process accepts on the same socket: stop accepting as soon as the drain begins,
             and call it then; else go on, with `Connection: close`, until load balancers have noticed.
         grace: seconds of draining.
         ready: called once, when connections are accepted.
     """
-    Server(app, hand_over=hand_over, grace=grace, ready=ready).run([listening])
+    reloader = Reloader(source, app.use)
+    before = signal.signal(signal.SIGHUP, reloader.ring)
+    try:
+        Server(app, hand_over=hand_over, grace=grace, ready=ready).run([listening])
+    finally:
+        signal.signal(signal.SIGHUP, before)
+        reloader.close()
+        app.close()
 
 
 def main() -> None:
@@ -148,13 +167,13 @@ def main() -> None:
     parser.add_argument("--ready-fd", type=int, help="gets the byte 1 when it accepts, is closed when no more")
     parser.add_argument("--grace", type=float, default=GRACE_SECONDS, help="seconds of draining")
     given = parser.parse_args()
+    log_json()
+    source = Source(given.bundle, given.expect, given.release, os.environ, prepare)
     try:
-        found = settings.read(os.environ)
-        app = Application(prepare(given.bundle, given.expect), given.release, found)
+        app = application(source)
     except MergelineError as error:
         sys.stderr.write(f"error {error}\n")
         sys.exit(error.code)
-    log_json()
 
     def ready() -> None:
         log.info("ready", extra={"fields": {"release": given.release, "pid": os.getpid()}})
@@ -165,7 +184,7 @@ def main() -> None:
         if given.ready_fd is not None:
             os.close(given.ready_fd)
 
-    serve(app, socket.socket(fileno=given.fd), hand_over=hand_over, grace=given.grace, ready=ready)
+    serve(app, socket.socket(fileno=given.fd), source, hand_over=hand_over, grace=given.grace, ready=ready)
 
 
 if __name__ == "__main__":

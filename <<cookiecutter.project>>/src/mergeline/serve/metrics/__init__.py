@@ -8,7 +8,7 @@ import logging
 import os
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -52,6 +52,7 @@ class Metrics:
         self, bundle: Bundle, release: str | None, routes: Sequence[str], *, arm: str = "pinned", folder: Path | None
     ) -> None:
         self._layout = layout = Layout(bundle, release, arm, routes)
+        self._who = (bundle.id, release)
         self._folder = folder
         self._numbers = self._place()
         self._array = np.asarray(self._numbers, dtype=np.float64)
@@ -137,11 +138,34 @@ class Metrics:
         self._numbers[place + bisect_left(edges, value)] += 1
         self._numbers[place + len(edges) + 1] += value
 
-    def text(self) -> bytes:
-        """Give all metrics, of every worker that shares the folder, as Prometheus reads them."""
-        if self._folder:
-            return exposition.text(*slots.everything(self._folder))
-        return exposition.text([os.getpid()], slots.cut(self._layout.series, self._numbers))
+    def retire(self) -> None:
+        """Keep the counts, and serve no more."""
+        self._numbers[self._layout.ready] = self._numbers[self._layout.serving] = 0
+
+    def counts(self, bundle: Bundle, release: str | None) -> bool:
+        """Say whether these are the counts of that bundle under that release."""
+        return self._who == (bundle.id, release)
+
+    def here(self) -> list[slots.Counted]:
+        """Give what this worker counted."""
+        return slots.cut(self._layout.series, self._numbers)
+
+    @property
+    def folder(self) -> Path | None:
+        """Give the folder that it shares with other workers, if any."""
+        return self._folder
+
+
+def text(parts: Sequence[Metrics], experiment: Mapping[str, float]) -> bytes:
+    """Give all metrics, of every worker that shares the folder, as Prometheus reads them.
+
+    Args:
+        parts: this worker's counts, the pinned release's first.
+        experiment: what it counted of an experiment by name, which stays its own.
+    """
+    if shared := parts[0].folder:
+        return exposition.text(*slots.everything(shared), experiment)
+    return exposition.text([os.getpid()], [one for part in parts for one in part.here()], experiment)
 
 
 def folder() -> Path | None:

@@ -1,6 +1,7 @@
 """What was counted, as Prometheus reads it: text form 0.0.4."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import accumulate
 
@@ -46,7 +47,7 @@ class Counts(Collector):
         families: dict[str, Metric] = {}
         for one in self._counted:
             name, labels = one.series.name, one.series.labels
-            if name in SPARSE and not one.values[0]:
+            if name in (*SPARSE, "mergeline_serving") and not one.values[0]:
                 continue
             if name not in families:
                 families[name] = _family(one)
@@ -90,9 +91,29 @@ def _family(one: Counted) -> Metric:
     return kind(name, HELP[name], labels=labels)
 
 
-def text(pids: Iterable[int], counted: Sequence[Counted]) -> bytes:
+class Experiment(Collector):
+    """Gives what one worker counted of an experiment since it was loaded."""
+
+    def __init__(self, counts: Mapping[str, float]) -> None:
+        self._counts = counts
+
+    def collect(self) -> Iterator[Metric]:
+        """Give one gauge, with a sample per count."""
+        family = GaugeMetricFamily(
+            "mergeline_experiment",
+            "What this worker counted of the experiment since it was loaded; unavailable: 1 when it could not be.",
+            labels=["count", "worker"],
+        )
+        for name, value in self._counts.items():
+            family.add_metric([name, str(os.getpid())], value)
+        if self._counts:
+            yield family
+
+
+def text(pids: Iterable[int], counted: Sequence[Counted], experiment: Mapping[str, float]) -> bytes:
     """Give all as text; a series that several workers have is added up."""
     registry = CollectorRegistry()
+    registry.register(Experiment(experiment))
     registry.register(Counts(added(counted)))
     registry.register(Processes(pids))
     return generate_latest(registry)

@@ -1,6 +1,6 @@
 """Where workers keep their numbers: each in a file of its own that it maps, so any of them can add up all.
 
-    PID-START.slots    a living worker's: the length of the header, the header (JSON: its series), float64 numbers
+    PID-START-N.slots  a living worker's N-th: the length of the header, the header (JSON: its series), float64 numbers
     gone.json          the counts of workers that ended, and which files they came from
     lock               held while files are read together or folded
 
@@ -9,6 +9,7 @@ A file whose process is dead is folded into gone.json and removed, so a counter 
 
 import contextlib
 import fcntl
+import itertools
 import mmap
 import os
 from collections.abc import Iterator, Sequence
@@ -22,6 +23,7 @@ from .layout import Series
 
 WORD = 8
 LOCK, LEFT = "lock", "gone.json"
+TURNS = itertools.count()
 GAUGES = frozenset({"mergeline_requests_in_flight", "mergeline_ready", "mergeline_serving"})
 
 
@@ -50,7 +52,7 @@ def mapped(folder: Path, series: Sequence[Series], size: int) -> "memoryview[flo
     header = msgspec.json.encode(series)
     header += b" " * (-len(header) % WORD)
     pid = os.getpid()
-    path = folder / f"{pid}-{_started(pid)}.slots"
+    path = folder / f"{pid}-{_started(pid)}-{next(TURNS)}.slots"
     hidden = path.with_suffix(".new")
     hidden.write_bytes(len(header).to_bytes(WORD, "little") + header + bytes(size * WORD))
     with hidden.open("r+b") as file:
@@ -63,15 +65,15 @@ def everything(folder: Path) -> tuple[list[int], list[Counted]]:
     """Give the living workers' pids, and what they and all before them counted, a series once per worker."""
     with _locked(folder):
         left = _left(folder)
-        living: list[int] = []
+        living: set[int] = set()
         counted: list[Counted] = []
         dead: list[Path] = []
         for path in sorted(folder.glob("*.slots")):
-            pid, _, start = path.stem.partition("-")
+            pid, start, _ = path.stem.split("-")
             if path.name in left.folded:
                 path.unlink()
             elif _started(int(pid)) == start:
-                living.append(int(pid))
+                living.add(int(pid))
                 counted += _read(path)
             else:
                 dead.append(path)
@@ -83,7 +85,7 @@ def everything(folder: Path) -> tuple[list[int], list[Counted]]:
             hidden.replace(folder / LEFT)
             for path in dead:
                 path.unlink()
-    return living, [*left.counts, *counted]
+    return sorted(living), [*left.counts, *counted]
 
 
 def added(counted: Sequence[Counted]) -> list[Counted]:

@@ -1,0 +1,218 @@
+"""Experiments as commits: what they write, what the ledger says of them, and what is refused."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from mergeline import bundle as bundles
+from mergeline.errors import Conflict, Usage
+from mergeline.release import build, experiment, ledger, pins, promotion, records, status
+from mergeline.release.manifest import Release, read_pin
+from mergeline.release.records import Deployment
+from tests.unit.project import Project
+
+
+def release(project: Project, seed: int) -> Release:
+    project.train(seed)
+    return build.run(project.root, image=None).release
+
+
+def promote(project: Project, environment: str = "staging", start: str | None = None) -> str:
+    return promotion.promote(project.root, environment, release=start, pull_request=False)
+
+
+@pytest.fixture
+def two(project: Project) -> tuple[Release, Release]:
+    """One release that staging is pinned to, and one that was built after it."""
+    pinned = release(project, 4)
+    promote(project)
+    return pinned, release(project, 5)
+
+
+@pytest.fixture
+def start(project: Project, two: tuple[Release, Release]) -> Callable[..., str]:
+    def made(**changes: Any) -> str:
+        options = {"release": two[1].id, "kind": "ab", "share": 0.1, "key": None, "limits": [], "pull_request": False}
+        return experiment.start(project.root, "staging", **{**options, **changes})
+
+    return made
+
+
+def step(project: Project, share: float) -> str:
+    return experiment.step(project.root, "staging", share=share, pull_request=False)
+
+
+def stop(project: Project) -> str:
+    return experiment.stop(project.root, "staging", pull_request=False)
+
+
+def test_an_experiment_is_started_stepped_and_stopped_by_commits_that_the_ledger_tells(
+    project: Project, two: tuple[Release, Release], start: Callable[..., str]
+) -> None:
+    pinned, other = two
+    told = start(key="carrier", limits=["errors=0.05", "score_max=0.9"])
+
+    assert told.startswith(f"Start ab of {other.id[:12]}, 10% in staging: commit ")
+    assert project.git("show", "--name-only", "--format=").split() == ["infra/environments/staging/pin.json"]
+    trailers = project.git("log", "-1", "--format=%(trailers:only,unfold)").splitlines()
+    assert f"Release: {pinned.id}" in trailers
+    assert f"Experiment: ab of {other.id[:12]}, 10%" in trailers
+    pin = read_pin(project.pin("staging"))
+    assert pin.release == pinned
+    assert pin.experiment is not None
+    assert (pin.experiment.release, pin.experiment.share, pin.experiment.key) == (other, 0.1, "carrier")
+    assert pin.experiment.limits == {"errors": 0.05, "score_max": 0.9}
+    assert status.look(project.root, "staging").experiment == f"ab of {other.id[:12]}, 10%"
+
+    step(project, 0.5)
+    stop(project)
+
+    assert read_pin(project.pin("staging")).experiment is None
+    moves = ledger.run(project.root, "staging").moves
+    assert [m.action for m in moves] == ["stopped", "stepped", "started", "promoted", "created"]
+    assert [m.experiment for m in moves][:3] == [
+        f"ends ab of {other.id[:12]}, 50%",
+        f"ab of {other.id[:12]}, 50%",
+        f"ab of {other.id[:12]}, 10%",
+    ]
+    assert project.git("status", "--porcelain", "infra") == ""
+
+
+def test_a_promotion_ends_the_experiment_and_says_so(
+    project: Project, two: tuple[Release, Release], start: Callable[..., str]
+) -> None:
+    start()
+
+    told = promote(project, start=two[1].id)
+
+    assert told.endswith(f"This ends its experiment: ab of {two[1].id[:12]}, 10%.")
+    assert read_pin(project.pin("staging")).experiment is None
+    newest = ledger.run(project.root, "staging").moves[0]
+    assert (newest.action, newest.experiment) == ("promoted", f"ends ab of {two[1].id[:12]}, 10%")
+
+
+def test_a_release_that_only_an_experiment_served_can_be_promoted_later(
+    project: Project, two: tuple[Release, Release], start: Callable[..., str]
+) -> None:
+    start()
+    stop(project)
+    (project.root / "release.json").unlink()
+
+    promote(project, "dev", two[1].id[:10])
+
+    assert project.pinned("dev") == two[1].id
+    assert two[1].id not in ledger.releases(project.root, "staging")
+
+
+def test_a_pin_changed_by_hand_is_told_as_such(project: Project, start: Callable[..., str]) -> None:
+    start()
+    pin = project.pin("staging")
+    found = json.loads(pin.read_text())
+    found["experiment"]["share"] = 0.9
+    pin.write_text(json.dumps(found))
+    project.commit("More of it")
+
+    assert ledger.run(project.root, "staging").moves[0].action == "by hand"
+
+
+def test_a_canary_without_limits_gets_one(project: Project, start: Callable[..., str]) -> None:
+    start(kind="canary", share=None)
+
+    found = read_pin(project.pin("staging")).experiment
+    assert found is not None
+    assert (found.share, found.limits) == (0.1, {"errors": 0.01})
+
+
+def test_a_shadow_scores_everything_and_cannot_be_stepped(project: Project, start: Callable[..., str]) -> None:
+    start(kind="shadow", share=None)
+
+    found = read_pin(project.pin("staging")).experiment
+    assert found is not None
+    assert found.share == 1
+    with pytest.raises(Usage, match="a shadow scores every request"):
+        step(project, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"share": 0.0}, "share of 0 is not above 0"),
+        ({"share": 1.1}, "share of 1.1 is not above 0"),
+        ({"share": float("nan")}, "share of nan is not above 0"),
+        ({"limits": ["speed=1"]}, "--limit 'speed=1' is none"),
+        ({"limits": ["errors=few"]}, "--limit 'errors=few' is none"),
+        ({"release": "ffff"}, "no known releases start with 'ffff'"),
+        ({"key": "customer"}, "the key 'customer' is no column of the model"),
+        ({"kind": "shadow"}, "a shadow scores every request and answers none"),
+    ],
+)
+def test_refuses_what_does_not_fit_and_moves_nothing(
+    project: Project, start: Callable[..., str], changes: dict[str, Any], message: str
+) -> None:
+    head = project.git("rev-parse", "HEAD")
+
+    with pytest.raises(Usage, match=message):
+        start(**changes)
+    assert project.git("rev-parse", "HEAD") == head
+
+
+def test_refuses_the_release_that_is_pinned_and_an_environment_without_one(
+    project: Project, two: tuple[Release, Release], start: Callable[..., str]
+) -> None:
+    with pytest.raises(Usage, match=r"is pinned to .* already"):
+        start(release=two[0].id)
+    with pytest.raises(Usage, match="dev has no release to stand beside"):
+        experiment.start(
+            project.root, "dev", release=two[1].id, kind="ab", share=0.1, key=None, limits=[], pull_request=False
+        )
+
+
+def test_refuses_a_second_experiment_and_a_step_or_stop_of_none(project: Project, start: Callable[..., str]) -> None:
+    with pytest.raises(Usage, match="no experiment runs in staging"):
+        step(project, 0.5)
+    with pytest.raises(Usage, match="no experiment runs in staging"):
+        stop(project)
+    start()
+    with pytest.raises(Conflict, match="an experiment runs in staging: ab of"):
+        start()
+    with pytest.raises(Usage, match=r"the share in staging is 0\.1 already"):
+        step(project, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"classes": ["no", "yes", "perhaps"]}, "differ in task or classes"),
+        ({"columns": [{"name": "shoe", "kind": "number"}]}, "take different columns: .*shoe"),
+    ],
+)
+def test_refuses_a_release_that_takes_other_requests_or_answers_otherwise(
+    project: Project, start: Callable[..., str], changed: dict[str, Any], message: str
+) -> None:
+    project.train(6)
+    at: Path = project.root / "bundle" / bundles.SIGNATURE
+    at.write_bytes(msgspec.json.encode({**json.loads(at.read_bytes()), **changed}))
+    bundles.seal(project.root / "bundle")
+    project.lock()
+    other = build.run(project.root, image=None).release
+
+    with pytest.raises(Usage, match=message):
+        start(release=other.id)
+
+
+def test_production_tries_what_ran_in_staging_alone(project: Project, two: tuple[Release, Release]) -> None:
+    pinned, other = two
+    done = Deployment(
+        environment="staging", release=pinned.id, state="success", description="runs", created=records.now()
+    )
+    records.write(project.root, pins.commit_of(project.root, "staging"), done)
+    promote(project, "production")
+
+    with pytest.raises(Conflict, match="never pinned in staging"):
+        experiment.start(
+            project.root, "production", release=other.id, kind="ab", share=0.1, key=None, limits=[], pull_request=False
+        )
