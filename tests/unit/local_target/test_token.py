@@ -1,5 +1,6 @@
 """An environment whose server asks for a token: who is let in, and how a deployment tests it."""
 
+import contextlib
 import hashlib
 import http.client
 
@@ -20,11 +21,11 @@ TOKEN = "correct-horse-battery-staple"  # noqa: S105 - the test's own
 
 def asked(port: int, **headers: str) -> int:
     """Ask for a prediction; give the status."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    connection.request(
-        "POST", "/predict", msgspec.json.encode(ROWS[0]), {"content-type": "application/json", **headers}
-    )
-    return connection.getresponse().status
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+        connection.request(
+            "POST", "/predict", msgspec.json.encode(ROWS[0]), {"content-type": "application/json", **headers}
+        )
+        return connection.getresponse().status
 
 
 def test_a_deployment_is_tested_with_the_token_and_others_need_one_too(
@@ -33,6 +34,7 @@ def test_a_deployment_is_tested_with_the_token_and_others_need_one_too(
     values = place.root / "infra/environments/staging/terraform.tfvars"
     hashed = hashlib.sha256(TOKEN.encode()).hexdigest()
     values.write_text(f'{values.read_text()}token_hashes = ["{hashed}"]\n')
+    place.commit("Ask for a token")
     made = release(place, 1)
     with pytest.raises(DeploymentFailed, match="wants a token"):
         deploy.run(place.root, "staging")
