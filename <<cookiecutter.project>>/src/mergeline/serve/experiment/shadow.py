@@ -20,7 +20,7 @@ from ...columns import Raw
 GATHER_SECONDS = 0.1
 MAX_ROWS = 10_000
 """Rows that may wait; one request alone may have as many."""
-BATCH_ROWS = 256
+BATCH_ROWS = 32
 """Rows of one call: its part in Python, which no answer runs beside, stays below a millisecond."""
 
 log = logging.getLogger("mergeline.serve")
