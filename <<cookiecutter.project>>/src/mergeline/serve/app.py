@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any, TypeAlias
 
 from ..bundle import Bundle
-from . import metrics, request, scoring, wire
+from . import docs, metrics, openapi, request, scoring, wire
 from .limits import Limits
 from .metrics import CONTENT_TYPE, Metrics
 from .request import Gone, Receive, Request, Scope
@@ -18,6 +18,10 @@ from .wire import JSON, Bounds, Refused
 
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers: TypeAlias = list[tuple[bytes, bytes]]
+
+HTML = "text/html; charset=utf-8"
+CLOSING = {"metrics": ("/metrics",), "docs": ("/docs", "/openapi.json")}
+"""The paths that a closed page takes away; see `settings.PAGES`."""
 
 log = logging.getLogger("mergeline.serve")
 
@@ -42,9 +46,15 @@ class Application:
             "/metrics": lambda: (HTTPStatus.OK, self.metrics.text(), CONTENT_TYPE),
             "/schema": lambda: (HTTPStatus.OK, self._schema, JSON),
             "/ping": self._ready,
+            "/openapi.json": lambda: (HTTPStatus.OK, self._document, JSON),
+            "/docs": lambda: (HTTPStatus.OK, self._docs.body, HTML),
         }
-        if "metrics" in settings.closed:
-            del self._routes["/metrics"]
+        for path in [path for name in settings.closed for path in CLOSING[name]]:
+            del self._routes[path]
+        document = openapi.document(bundle, release, settings, list(self._routes))
+        self._document = encode(document)
+        self._docs = docs.page(bundle, release, document)
+        self._headers = {"/docs": self._docs.headers}
         self.metrics = Metrics(bundle, release, [*PROTOCOLS, *self._routes], folder=metrics.folder())
         self.metrics.ready(welcome=True)
 
@@ -66,6 +76,7 @@ class Application:
                     status, body = HTTPStatus.OK, await self._predict(asked, receive)
                 else:
                     status, body, content = self._routes[asked.path]()
+                    extra.extend(self._headers.get(asked.path, ()))
             except Gone:
                 self.metrics.hung_up()
                 return
