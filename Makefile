@@ -1,6 +1,6 @@
 # The verbs of the template; `make` lists them. Everything they need goes to .venv and .cache, from the hashed locks.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down lock check test drill-deploy bench bench-verdict bench-compare bench-deploy bench-serve
+.PHONY: help demo demo-down lock check test drill-deploy drill-serve bench bench-verdict bench-compare bench-deploy bench-serve
 
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.cache/bin:$(PATH)
 export VIRTUAL_ENV := $(CURDIR)/.venv
@@ -37,7 +37,10 @@ test: check ## Lint, types and all tests; the first time it also builds what the
 	pytest -m slow --durations 15 $(TOGETHER)
 
 drill-deploy: .venv/.ready-dev ## Break deployments on purpose, under steady requests: none lost, none wrong
-	pytest tests/drills --quiet
+	pytest tests/drills/test_deploy.py --quiet
+
+drill-serve: .venv/.ready-dev ## Break the server on purpose: none lost, none wrong
+	DRILL_REQUESTS=10000 pytest tests/drills/test_serve_bad_requests.py tests/drills/test_serve_failures.py --quiet
 
 bench: .venv/.ready-dev ## Measure what the README claims
 	python -m tools.bench

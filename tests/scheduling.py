@@ -6,7 +6,7 @@ SHARED = {
     "the engine": (
         "tests/unit/kubernetes_target/",
         "tests/unit/docker_target/",
-        "tests/drills/",
+        "tests/drills/test_deploy.py",
         "tests/unit/compose/",
         "tests/image/",
         "tests/unit/house/test_cluster.py",

@@ -1,8 +1,9 @@
-"""A drill: an environment that serves a release under steady traffic, and something that goes wrong."""
+"""A drill: an environment or a server that answers steady requests, and something that goes wrong."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -19,7 +20,35 @@ from tools.traffic import Traffic
 
 __all__ = ["docker", "docker_place", "gateway", "local_place", "port", "providers"]
 
-KEPT = pytest.StashKey[list[Traffic]]()
+
+class Asked(Protocol):
+    """What is counted of a drill: answers, requests that were lost, answers that were wrong."""
+
+    answered: int
+    lost: list[str]
+    wrong: list[str]
+
+
+KEPT = pytest.StashKey[list[Asked]]()
+
+
+@dataclass
+class Counts:
+    """What a drill counts itself."""
+
+    answered: int = 0
+    lost: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+def counts(request: pytest.FixtureRequest) -> Iterator[Counts]:
+    """Count a drill; nothing may be lost or wrong when it is over."""
+    found = Counts()
+    request.config.stash.setdefault(KEPT, []).append(found)
+    yield found
+    assert found.lost == []
+    assert found.wrong == []
 
 
 @dataclass

@@ -49,9 +49,12 @@ class Opened:
 Open = Callable[..., Opened]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium; a machine that lacks it skips the test, and fails under REQUIRE_TOOLS=1."""
+    """Chromium; a machine that lacks it skips the test, and fails under REQUIRE_TOOLS=1.
+
+    It goes with its file: its event loop runs in this thread, where other tests start their own.
+    """
     program = next(filter(None, map(shutil.which, BROWSERS)), None) or need(BROWSERS[0])
     with sync_playwright() as play:
         started = play.chromium.launch(executable_path=program, args=["--no-sandbox"])  # root has no other way

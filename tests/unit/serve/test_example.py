@@ -1,11 +1,13 @@
 """The example's own rows, trained and exported by its own pipeline, over HTTP."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import polars as pl
 import pytest
 
@@ -13,6 +15,7 @@ from mergeline import bundle as bundles
 from mergeline import frames
 from tests.projects import small_project
 from tests.unit.serve.servers import Running
+from tools.bake import TEMPLATE
 
 STAGES = ("ingest", "validate", "split", "train", "evaluate", "export")
 
@@ -53,3 +56,22 @@ def test_every_held_out_row_gets_over_http_what_training_says(project: Path, ser
     assert answered == by_bundle
     assert alone == answered[:200]
     assert answered == pytest.approx(evaluated, abs=1e-5)
+
+
+@pytest.mark.slow
+def test_the_curl_lines_of_the_readme_work_as_printed(project: Path, serve: Callable[..., Running]) -> None:
+    page = (TEMPLATE / "<<cookiecutter.project>>/README.md").read_text(encoding="utf-8")
+    printed = re.findall(r"^curl (?:.*\\\n)*.*$", page, re.MULTILINE)
+    server = serve(project / "bundle", release="r1")
+
+    answers = []
+    for line in printed:
+        asked = line.replace("localhost:8000", f"127.0.0.1:{server.port}").replace("curl", "curl -sS --fail", 1)
+        done = subprocess.run(["bash", "-c", asked], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, (line, done.stderr)
+        answers.append(msgspec.json.decode(done.stdout))
+
+    prediction, schema, version = answers
+    assert set(prediction["predictions"][0]) == {"label", "score"}
+    assert schema["columns"]
+    assert version["release"] == prediction["release"] == "r1"

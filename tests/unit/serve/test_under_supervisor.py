@@ -1,47 +1,14 @@
 """The real worker under the real supervisor, as Terraform starts and switches them."""
 
-import os
-import shutil
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
 import pytest
 
-from mergeline import bundle as bundles
 from tests.unit.serve.load import Load
 from tests.unit.serve.made import export
-from tests.unit.serve.servers import SOURCE
-
-NAMED = ("--name", "made", "--environment", "dev")
-
-
-class Local:
-    """An environment on a free port of this machine."""
-
-    def __init__(self, state: Path) -> None:
-        self.store = state / "mergeline" / "made" / "bundles"
-        self._env = {**os.environ, "MERGELINE_STATE": str(state), "PYTHONPATH": str(SOURCE)}
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
-
-    def call(self, verb: str, *options: str, spec: object = None) -> None:
-        """Run `python -m mergeline.serve.local VERB`."""
-        command = [sys.executable, "-m", "mergeline.serve.local", verb, *NAMED, *options]
-        env = {**self._env, "MERGELINE_SPEC": msgspec.json.encode(spec).decode()}
-        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-
-    def switch(self, release: str, folder: Path) -> None:
-        """Keep the bundle in the store and pin it."""
-        found = bundles.identify(folder)
-        shutil.copytree(folder, self.store / found, dirs_exist_ok=True)
-        self.call("switch", spec={"release": release, "bundle_id": found, "workers": 1, "env": {}, "secrets": {}})
+from tests.unit.serve.supervised import Local
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any, TypeAlias
 
 from ..bundle import Bundle
-from . import metrics, request, wire
+from . import docs, metrics, openapi, request, wire
 from .experiment.arms import Arms
 from .limits import Limits
 from .metrics import CONTENT_TYPE, Metrics
@@ -19,6 +19,10 @@ from .wire import JSON, Bounds, Refused
 
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers: TypeAlias = list[tuple[bytes, bytes]]
+
+HTML = "text/html; charset=utf-8"
+CLOSING = {"metrics": ("/metrics",), "docs": ("/docs", "/openapi.json")}
+"""The paths that a closed page takes away; see `settings.PAGES`."""
 
 log = logging.getLogger("mergeline.serve")
 
@@ -39,9 +43,11 @@ class Application:
             "/metrics": lambda: (HTTPStatus.OK, self._told(), CONTENT_TYPE),
             "/schema": lambda: (HTTPStatus.OK, self._schema, JSON),
             "/ping": self._ready,
+            "/openapi.json": lambda: (HTTPStatus.OK, self._document, JSON),
+            "/docs": lambda: (HTTPStatus.OK, self._docs.body, HTML),
         }
-        if "metrics" in settings.closed:
-            del self._routes["/metrics"]
+        for path in [path for name in settings.closed for path in CLOSING[name]]:
+            del self._routes[path]
         self._paths = [*PROTOCOLS, *self._routes]
         self._theirs: Metrics | None = None
         self.metrics = Metrics(bundle, release, self._paths, folder=metrics.folder())
@@ -65,6 +71,9 @@ class Application:
     def _answer_by(self, arms: Arms) -> None:
         pinned, beside, folder = arms.bundle, arms.beside, metrics.folder()
         self._schema = encode(pinned.signature)
+        document = openapi.document(pinned, arms.release, self.settings, list(self._routes))
+        page = docs.page(pinned, arms.release, document)
+        self._document, self._docs, self._headers = encode(document), page, {"/docs": page.headers}
         self._version = {"release": arms.release, "bundle": pinned.id, "model": pinned.signature.name}
         if not self.metrics.counts(pinned, arms.release):
             self.metrics.retire()
@@ -95,6 +104,7 @@ class Application:
                     status, body = HTTPStatus.OK, await self._predict(asked, receive)
                 else:
                     status, body, content = self._routes[asked.path]()
+                    extra.extend(self._headers.get(asked.path, ()))
             except Gone:
                 self.metrics.hung_up()
                 return

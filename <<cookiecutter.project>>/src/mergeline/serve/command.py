@@ -1,19 +1,15 @@
 """`model serve`: one process on a port of its own; the image runs it too."""
 
 import os
-import shlex
 import socket
 from pathlib import Path
 
-import msgspec
 from rich.console import Console
 
-from ..bundle import Smoke
 from ..errors import BadSettings, Conflict
-from . import settings, tokens, worker
+from . import examples, settings, tokens, worker
 from .experiment.reload import Source
 from .logs import log_json
-from .scoring import PREDICT
 
 RELEASE = "MERGELINE_RELEASE"
 SECRETS = "MERGELINE_SECRETS"
@@ -47,7 +43,7 @@ def run(bundle: Path, *, host: str, port: int, expect: str | None, anybody: bool
 
     def ready() -> None:
         out.print(f"{app.bundle.signature.name} at [bold]{url}[/]; ask it:")
-        out.print(curl(url, app.bundle.smoke, token=bool(app.settings.token_hashes)), markup=False)
+        out.print(examples.curl(url, app.bundle.smoke, token=bool(app.settings.token_hashes)), markup=False)
 
     with listening:
         worker.serve(app, listening, source, ready=ready)
@@ -72,13 +68,6 @@ def listen(host: str, port: int) -> socket.socket:
         raise Conflict(
             f"cannot listen on {host} port {port}: {error.strerror or error}", "Choose another with --port."
         ) from error
-
-
-def curl(url: str, smoke: Smoke, *, token: bool = False) -> str:
-    """Give a command line that asks for the prediction of the first smoke row."""
-    row = msgspec.json.encode(smoke.rows[0] if smoke.rows else {}).decode()
-    asks = ' -H "authorization: Bearer $MERGELINE_TOKEN"' if token else ""
-    return f"curl -s {url}{PREDICT}{asks} -H 'content-type: application/json' -d {shlex.quote(row)}"
 
 
 def _url(host: str, port: int) -> str:

@@ -3,7 +3,7 @@
 MERGELINE_TOKEN_HASHES        sha256 of each token that may ask, in hex, apart by commas or white space
 MERGELINE_TOKEN_HASHES_FILE   a file of them, one a line; what follows a # is a comment
 MERGELINE_OPEN                1: anybody may ask on an address that other machines reach; 0 (default): not
-MERGELINE_CLOSED              pages that answer 404: metrics
+MERGELINE_CLOSED              pages that answer 404: metrics, docs (and /openapi.json with it)
 MERGELINE_MAX_BYTES           of a body; 10485760
 MERGELINE_MAX_ROWS            of a request; 10000
 MERGELINE_MAX_COLUMNS         of a row, beside those of the model; 1000
@@ -22,7 +22,7 @@ import msgspec
 from ..errors import BadSettings
 from .wire import MAX_BYTES, MAX_COLUMNS, MAX_ROWS
 
-PAGES = ("metrics",)
+PAGES = ("metrics", "docs")
 COUNTS = ("max_bytes", "max_rows", "max_columns", "max_requests", "max_connections", "head_seconds", "body_seconds")
 LARGEST = 2**31 - 1
 REMEDY = "Correct the variable and start the server again."
