@@ -111,3 +111,17 @@ def test_what_it_does_not_understand_is_said(server: Running, body: Any, kind: s
 
 def test_a_ping_answers_as_long_as_requests_are_welcome(server: Running) -> None:
     assert server.ask("/ping")[0] == 200
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"instances": [{"carrier": "\\ud800"}]}',
+        b'{"instances": [{"carrier": "\\udc00", "distance": NaN}]}',
+        b'{"instances": [{"carrier": "\xed\xa0\x80", "distance": NaN}]}',
+        '{"instances": [{"distance": NaN}]}'.encode("utf-16"),
+    ],
+)
+def test_text_that_is_no_utf_8_is_refused_beside_a_nan_too(server: Running, body: bytes) -> None:
+    assert sent(server, body)[0] == 400
+    assert sent(server, b'{"instances": [{"carrier": "\\u00e9\\ud83d\\ude00", "distance": NaN}]}')[0] == 200

@@ -73,7 +73,11 @@ def _decode(body: bytes) -> Any:
         return wire.decode(body)
     except msgspec.DecodeError:
         try:
-            return json.loads(body, parse_constant=lambda word: None if word == "NaN" else float(word))
+            text = body.decode()  # json would take UTF-16 too, and halves of characters
+            found = json.loads(text, parse_constant=lambda word: None if word == "NaN" else float(word))
+            if "\\u" in text:
+                json.dumps(found, ensure_ascii=False).encode()  # an escape can be half a character, which is no text
+            return found
         except ValueError:
             pass
         raise  # with the place where it goes wrong
