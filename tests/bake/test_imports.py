@@ -90,7 +90,7 @@ def test_no_rooms_know_each_other_in_a_circle() -> None:
     TopologicalSorter(rooms).prepare()
 
 
-@pytest.mark.parametrize("part", sorted(SOURCE.glob("mergeline/serve/*.py")), ids=module)
+@pytest.mark.parametrize("part", sorted(SOURCE.glob("mergeline/serve/**/*.py")), ids=module)
 def test_the_server_needs_no_training_package(part: Path) -> None:
     training = {"sklearn", "pandas", "polars", "mlflow", "skl2onnx", "onnx", "scipy", "dvc", "pandera", "plotly"}
 
@@ -105,7 +105,8 @@ def test_your_part_is_short() -> None:
 def test_the_image_holds_what_its_server_imports_and_no_more() -> None:
     lines = (SOURCE.parent / ".dockerignore").read_text(encoding="utf-8").splitlines()
     server = needs(SOURCE, "mergeline.serve.command") | needs(SOURCE, "mergeline.serve.gateway")
-    start = {"mergeline/__init__.py", "mergeline/cli.py", "mergeline/repo.py", "mergeline/serve/__init__.py"}
+    packages = {f"{Path(name).parent.as_posix()}/__init__.py" for name in server}
+    start = {"mergeline/cli.py", "mergeline/repo.py", *packages}
     start |= {"mergeline/serve/experiment/__init__.py"}
     read = {"mergeline/serve/docs.html"}
 

@@ -49,6 +49,16 @@ def test_looks_at_the_last_requests_alone() -> None:
     assert "failed on 10.2%" in str(breaker.tripped)
 
 
+def test_forgets_failures_that_lie_further_back() -> None:
+    breaker = fed({"errors": 0.1}, WINDOW)
+    for _ in range(3):
+        for _ in range(WINDOW // 10 - 1):
+            breaker.failed()
+        for _ in range(WINDOW):
+            breaker.answered(1.0, 0.5, 1)
+    assert breaker.tripped is None
+
+
 def test_the_mean_score_is_over_rows_not_requests() -> None:
     breaker = fed({"score_max": 0.4}, LEAST - 1, score=0.0, rows=1)
     breaker.answered(1.0, 500.0, 1000)
