@@ -107,7 +107,6 @@ def test_the_image_holds_what_its_server_imports_and_no_more() -> None:
     server = needs(SOURCE, "mergeline.serve.command") | needs(SOURCE, "mergeline.serve.gateway")
     packages = {f"{Path(name).parent.as_posix()}/__init__.py" for name in server}
     start = {"mergeline/cli.py", "mergeline/repo.py", *packages}
-    start |= {"mergeline/serve/experiment/__init__.py"}
     read = {"mergeline/serve/docs.html"}
 
     assert {line.removeprefix("!src/") for line in lines if line.startswith("!src/")} == server | start | read
