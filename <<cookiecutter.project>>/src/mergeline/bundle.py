@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import msgspec
 import numpy as np
@@ -29,6 +29,7 @@ MODEL, FEATURES, SIGNATURE, SMOKE = "model.onnx", "features.py", "signature.json
 FILES = (MODEL, FEATURES, SIGNATURE, SMOKE)
 NUMBERS, TEXTS = "numbers", "texts"
 T = TypeVar("T", bound=msgspec.Struct)
+Masking: TypeAlias = Literal["hash", "drop"]
 
 
 class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -43,6 +44,8 @@ class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
     `columns` are the raw columns without the label. `classes` are the labels in the order of the model's
     probabilities, empty for regression. `threshold` is the probability of `classes[1]` from which it is answered.
+    `masked` says which columns the prediction log hashes or drops. Where there are none it is absent, and the bundle is
+    the same to the byte as one of before; an older server, which would not mask, refuses a bundle that has any.
     """
 
     schema: int = 1
@@ -54,6 +57,12 @@ class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     categorical: list[str]
     classes: list[str] = []
     threshold: float = 0.5
+    masked: dict[str, Masking] | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def masking(self) -> dict[str, Masking]:
+        """Give `masked`, empty where it is absent."""
+        return self.masked or {}
 
 
 class Smoke(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from ..bundle import Bundle
 from . import docs, metrics, openapi, request, wire
 from .experiment.arms import Arms
+from .journal import Journal
 from .limits import Limits
 from .metrics import CONTENT_TYPE, Metrics
 from .request import Gone, Receive, Request, Scope
@@ -30,8 +31,15 @@ log = logging.getLogger("mergeline.serve")
 class Application:
     """Answers requests with one bundle until it is told to drain."""
 
-    def __init__(self, bundle: Bundle, release: str | None = None, settings: Settings | None = None) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        release: str | None = None,
+        settings: Settings | None = None,
+        journal: Journal | None = None,
+    ) -> None:
         self.settings = settings = settings or Settings()
+        self._journal = journal
         self._guard = Guard(settings.token_hashes)
         self._limits = Limits(settings.max_requests)
         self._bounds = Bounds(settings.max_rows, settings.max_columns)
@@ -52,6 +60,8 @@ class Application:
         self._theirs: Metrics | None = None
         self.metrics = Metrics(bundle, release, self._paths, folder=metrics.folder())
         self._answer_by(Arms(bundle, release))
+        if journal is not None:
+            journal.start(lambda reason, rows: self.metrics.logged(reason, rows))
 
     @property
     def bundle(self) -> Bundle:
@@ -67,6 +77,8 @@ class Application:
     def close(self) -> None:
         """Finish what goes on beside the answers; after the last one."""
         self._arms.close()
+        if self._journal is not None:
+            self._journal.close()
 
     def _answer_by(self, arms: Arms) -> None:
         pinned, beside, folder = arms.bundle, arms.beside, metrics.folder()
@@ -142,10 +154,13 @@ class Application:
         with self._limits.accepted():
             body = await request.body(receive, self.settings.max_bytes)
             await asyncio.sleep(0)  # those that came at the same time take their places before one is scored
+            arms = self._arms
             answer, made = await self._limits.run(
-                len(body), lambda: self._arms.predict(asked, protocol, kind, body, self._bounds)
+                len(body), lambda: arms.predict(asked, protocol, kind, body, self._bounds)
             )
         self._count(made)
+        if self._journal is not None:
+            self._journal.predicted(made, arms, len(body))
         return answer
 
     def _count(self, made: Prediction) -> None:

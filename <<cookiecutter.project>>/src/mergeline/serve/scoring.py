@@ -42,7 +42,7 @@ class Prediction:
     `raw` has the signature's columns, each shape (n,); `scores` is (n, classes), or (n, 1) for regression; `labels` is
     (n,), empty for regression; `seconds` is how long it took from the whole body to the answer's bytes,
     `stages` what of it parse, features and model took; `assigned`, shape (n,), are the rows that an experiment's release
-    answered, None where none could.
+    answered, and `keys` what each row was assigned by; None where none could.
     """
 
     request: str
@@ -52,12 +52,13 @@ class Prediction:
     seconds: float
     stages: tuple[float, float, float]
     assigned: NDArray[np.bool_] | None = None
+    keys: list[str] | None = None
 
     def rows(self, which: NDArray[np.bool_]) -> "Prediction":
         """Give some of the rows, shape (n,)."""
         raw = {name: values[which] for name, values in self.raw.items()}
         labels = [label for label, wanted in zip(self.labels, which.tolist(), strict=False) if wanted]
-        return replace(self, raw=raw, scores=self.scores[which], labels=labels, assigned=None)
+        return replace(self, raw=raw, scores=self.scores[which], labels=labels, assigned=None, keys=None)
 
 
 def predict(

@@ -11,6 +11,9 @@ MERGELINE_MAX_REQUESTS        for predictions, accepted by a worker and not answ
 MERGELINE_MAX_CONNECTIONS     of a worker, beyond it 503 and closed; 2000
 MERGELINE_HEAD_SECONDS        for the head of a request to arrive; 10
 MERGELINE_BODY_SECONDS        for its body, beyond it 408; 30
+MERGELINE_PREDICTION_LOG      the folder that gets what was answered, as JSON lines; without it there is no log
+MERGELINE_PREDICTION_LOG_BYTES  that the folder's files may take; then the oldest goes; 1073741824
+MERGELINE_LOG_KEY             by which sensitive values are hashed, 16 characters or more; without it each process makes one
 """
 
 import re
@@ -25,6 +28,8 @@ from .wire import MAX_BYTES, MAX_COLUMNS, MAX_ROWS
 PAGES = ("metrics", "docs")
 COUNTS = ("max_bytes", "max_rows", "max_columns", "max_requests", "max_connections", "head_seconds", "body_seconds")
 LARGEST = 2**31 - 1
+LEAST_LOG_BYTES, MOST_LOG_BYTES = 2**24, 2**50
+LEAST_KEY = 16
 REMEDY = "Correct the variable and start the server again."
 
 
@@ -41,6 +46,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_connections: int = 2_000
     head_seconds: int = 10
     body_seconds: int = 30
+    prediction_log: str = ""
+    prediction_log_bytes: int = 2**30
+    log_key: str = ""
 
 
 def read(environ: Mapping[str, str]) -> Settings:
@@ -52,7 +60,20 @@ def read(environ: Mapping[str, str]) -> Settings:
     opened = _text(environ, "open") or "0"
     if opened not in ("0", "1"):
         raise BadSettings(f"MERGELINE_OPEN: {opened!r:.60} is neither 0 nor 1", REMEDY)
-    return Settings(token_hashes=_hashes(environ), open=opened == "1", closed=shut, **counts)
+    if size := _text(environ, "prediction_log_bytes"):
+        name = "MERGELINE_PREDICTION_LOG_BYTES"
+        counts["prediction_log_bytes"] = _count(name, size, LEAST_LOG_BYTES, MOST_LOG_BYTES)
+    key = _text(environ, "log_key")
+    if 0 < len(key) < LEAST_KEY:
+        raise BadSettings(f"MERGELINE_LOG_KEY: {len(key)} characters are guessed too soon, take {LEAST_KEY}", REMEDY)
+    return Settings(
+        token_hashes=_hashes(environ),
+        open=opened == "1",
+        closed=shut,
+        prediction_log=_text(environ, "prediction_log"),
+        log_key=key,
+        **counts,
+    )
 
 
 def _text(environ: Mapping[str, str], key: str) -> str:
@@ -63,9 +84,9 @@ def _words(text: str) -> list[str]:
     return [word for word in re.split(r"[,\s]+", text) if word]
 
 
-def _count(name: str, text: str) -> int:
-    if not re.fullmatch("[0-9]{1,10}", text) or not 1 <= int(text) <= LARGEST:
-        raise BadSettings(f"{name}: {text!r:.60} is no whole number from 1 to {LARGEST}", REMEDY)
+def _count(name: str, text: str, least: int = 1, most: int = LARGEST) -> int:
+    if not re.fullmatch("[0-9]{1,16}", text) or not least <= int(text) <= most:
+        raise BadSettings(f"{name}: {text!r:.60} is no whole number from {least} to {most}", REMEDY)
     return int(text)
 
 

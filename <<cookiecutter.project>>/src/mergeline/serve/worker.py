@@ -29,7 +29,7 @@ import uvicorn
 from .. import bundle
 from ..bundle import Bundle
 from ..errors import Integrity, MergelineError
-from . import settings
+from . import journal, settings
 from .app import Application
 from .experiment.reload import Reloader, Source
 from .logs import log_json
@@ -123,8 +123,11 @@ def prepare(folder: Path, expected: str | None) -> Bundle:
 
 def application(source: Source) -> Application:
     """Make the application that answers by what the source gives. Raises Integrity, BadSettings."""
+    said = settings.read(os.environ)
+    if writes := journal.wanted(said):
+        source.record = writes.shadowed
     arms = source.arms()
-    app = Application(arms.bundle, arms.release, settings.read(os.environ))
+    app = Application(arms.bundle, arms.release, said, writes)
     app.use(arms)
     return app
 

@@ -79,6 +79,7 @@ def signature(root: Path, params: Params, known: Schema, model: Fitted) -> Signa
         from model import features as yours
 
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["name"]
+    masked = {name: how for name, how in known.masked.items() if name in known.request}
     return Signature(
         name=project,
         task=params.task,
@@ -88,6 +89,7 @@ def signature(root: Path, params: Params, known: Schema, model: Fitted) -> Signa
         categorical=list(yours.CATEGORICAL),
         classes=model.classes,
         threshold=model.operating(params),
+        masked=masked or msgspec.UNSET,
     )
 
 

@@ -9,6 +9,7 @@ import pandera.polars as pa
 import polars as pl
 from numpy.typing import NDArray
 
+from ..bundle import Masking
 from ..columns import MISSING, Kind
 from ..config import Task
 from ..errors import BadData, your_code
@@ -19,7 +20,7 @@ RAW, TRAIN, HELD_OUT = "data/raw.parquet", "data/train.parquet", "data/held_out.
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """src/model/schema.py: `dtypes` has every column of `Row` in its order."""
+    """src/model/schema.py: `dtypes` has every column of `Row` in its order, `masked` what the prediction log hides."""
 
     row: type[pa.DataFrameModel]
     dtypes: dict[str, pl.DataType]
@@ -27,6 +28,7 @@ class Schema:
     row_id: str
     time: str | None
     slices: tuple[str, ...]
+    masked: dict[str, Masking]
 
     @property
     def request(self) -> dict[str, Kind]:
@@ -43,11 +45,12 @@ def schema() -> Schema:
             if not hasattr(yours, name):
                 raise BadData(f"src/model/schema.py defines no {name}", "Add it; the README has the list.")
         dtypes = {name: column.dtype.type for name, column in yours.Row.to_schema().columns.items()}
-    sensitive = getattr(yours, "SENSITIVE", ())
-    for name in filter(None, (yours.LABEL, yours.ROW_ID, yours.TIME, *yours.SLICES, *sensitive)):
+    sensitive, unlogged = getattr(yours, "SENSITIVE", ()), getattr(yours, "UNLOGGED", ())
+    for name in filter(None, (yours.LABEL, yours.ROW_ID, yours.TIME, *yours.SLICES, *sensitive, *unlogged)):
         if name not in dtypes:
             raise BadData(f"src/model/schema.py names {name}, but Row has no such column", "Declare it in Row.")
-    return Schema(yours.Row, dtypes, yours.LABEL, yours.ROW_ID, yours.TIME, tuple(yours.SLICES))
+    masked: dict[str, Masking] = {**dict.fromkeys(sensitive, "hash"), **dict.fromkeys(unlogged, "drop")}
+    return Schema(yours.Row, dtypes, yours.LABEL, yours.ROW_ID, yours.TIME, tuple(yours.SLICES), masked)
 
 
 def classes(labels: pl.Series) -> list[str]:

@@ -7,6 +7,7 @@ ROW_ID = "flight_id"
 TIME: str | None = "date"
 SLICES: tuple[str, ...] = ("origin", "carrier")
 SENSITIVE: tuple[str, ...] = ()
+UNLOGGED: tuple[str, ...] = ()
 
 
 class Row(pa.DataFrameModel):

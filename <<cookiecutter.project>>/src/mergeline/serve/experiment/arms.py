@@ -69,13 +69,13 @@ class Beside:
         self.breaker = Breaker(self.release, experiment.limits)
         self.shadow = Shadow(bundle, self.release, record) if experiment.kind == "shadow" else None
 
-    def assign(self, asked: Request, raw: Raw, count: int) -> NDArray[np.bool_]:
-        """Say which rows it answers, shape (n,)."""
+    def assign(self, asked: Request, raw: Raw, count: int) -> tuple[NDArray[np.bool_], list[str] | None]:
+        """Say which rows it answers, shape (n,), and by which keys; None where no key decides."""
         if self.breaker.tripped or asked.header(ARM) == "pinned":
-            return np.zeros(count, dtype=np.bool_)
+            return np.zeros(count, dtype=np.bool_), None
         values = raw[self.experiment.key] if self.experiment.key else None
         keys = assignment.keys(values, count, asked.id, asked.header(KEY))
-        return assignment.rows(self.release, self.experiment.share, keys)
+        return assignment.rows(self.release, self.experiment.share, keys), keys
 
     def scores(self, raw: Raw) -> NDArray[np.float64] | None:
         """Give its scores; None when it raises, or has no finite answer for a row."""
@@ -144,7 +144,7 @@ class Arms:
         raw = protocol.read(body, kind, signature, bounds)
         parsed = time.perf_counter() - start
         count = len(raw[signature.columns[0].name])
-        given = beside.assign(asked, raw, count)
+        given, keys = beside.assign(asked, raw, count)
         try:
             scores, given = self._scores(beside, raw, given)
             scored = time.perf_counter() - start - parsed  # features too: of two releases they are not told apart
@@ -160,7 +160,7 @@ class Arms:
             answer = {"release": self.release, "bundle": self.bundle.id, **answer}
             for one, theirs_it_is in zip(answer["predictions"], given.tolist(), strict=True):
                 one["release"] = beside.release if theirs_it_is else self.release
-        made = Prediction(asked.id, raw, scores, labels, 0.0, (parsed, 0.0, scored), given)
+        made = Prediction(asked.id, raw, scores, labels, 0.0, (parsed, 0.0, scored), given, keys)
         said = encode(answer)
         return said, replace(made, seconds=time.perf_counter() - start)
 

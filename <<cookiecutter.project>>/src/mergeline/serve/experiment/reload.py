@@ -32,7 +32,7 @@ class Pin(msgspec.Struct, frozen=True):
 
 
 class Source:
-    """Where a server's bundles come from; `prepare` loads and verifies a folder."""
+    """Where a server's bundles come from; `prepare` loads and verifies a folder, `record` gets what a shadow said."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Source:
         record: Callable[[Shadowed], None] = lambda _: None,
     ) -> None:
         self._folder, self._expected, self._release = folder, expected, release
-        self._prepare, self._record = prepare, record
+        self._prepare, self.record = prepare, record
         self._bundles = environ.get(BUNDLES, "")
         self._experiment = environ.get(EXPERIMENT, "")
         self._pin = Path(environ[PIN]) if environ.get(PIN) else None
@@ -98,7 +98,7 @@ class Source:
         try:
             wanted = msgspec.json.decode(said, type=Experiment)
             other = fetch(self._bundles, wanted.release.model.bundle_id, self._prepare)
-            beside = Beside(wanted, other, bundle, self._record)
+            beside = Beside(wanted, other, bundle, self.record)
         except Exception as error:  # whatever is wrong with an experiment, the pinned release serves
             trouble = str(error) if isinstance(error, MergelineError) else f"{type(error).__name__}: {error}"
             log.error("no experiment: the pinned release serves alone", extra={"fields": {"reason": trouble}})

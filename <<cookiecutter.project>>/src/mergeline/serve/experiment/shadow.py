@@ -32,6 +32,7 @@ class Shadowed:
 
     request: str
     release: str
+    bundle: str
     pinned: NDArray[np.float64]
     shadow: NDArray[np.float64]
 
@@ -116,7 +117,7 @@ class Shadow:
             self.scored += len(shadow)
             self.largest = max(self.largest, float(np.abs(shadow - one.scores).max()))
             try:
-                self._record(Shadowed(one.request, self._release, one.scores, shadow))
+                self._record(Shadowed(one.request, self._release, self._bundle.id, one.scores, shadow))
             except Exception:
                 log.exception("a difference was not recorded")
         return True

@@ -90,6 +90,10 @@ class Metrics:
         if status >= 400:
             self._numbers[self._layout.errors[KINDS.get(code, OTHER)]] += 1
 
+    def logged(self, reason: str | None, rows: int) -> None:
+        """Count rows that the prediction log has, or, with a reason, that it dropped; from one thread."""
+        self._numbers[self._layout.logged if reason is None else self._layout.unlogged[reason]] += rows
+
     def hung_up(self) -> None:
         """Count a client that went away before its answer."""
         self._numbers[self._layout.errors[GONE]] += 1

@@ -25,6 +25,8 @@ HELP = {
     "mergeline_serving": "What is served.",
     "mergeline_requests": "Answers by route and status.",
     "mergeline_errors": "Requests without the answer that was asked for, by kind.",
+    "mergeline_prediction_log_rows": "Predicted rows that are in the prediction log.",
+    "mergeline_prediction_log_dropped_rows": "Predicted rows that the prediction log dropped, by reason.",
     "mergeline_predict_seconds": "Time to answer a request for predictions, from its whole body on.",
     "mergeline_predict_rows": "Rows of a request for predictions.",
     "mergeline_stage_seconds": "Time of a part of answering a request for predictions.",

@@ -33,6 +33,7 @@ KINDS = {
 }
 GONE = "gone"
 OTHER = "other"
+LOG_REASONS = ("queue", "disk", "failed")
 
 
 class Series(msgspec.Struct, frozen=True):
@@ -67,6 +68,10 @@ class Layout:
             for status in (*STATUSES, OTHER)
         }
         self.errors = {kind: self._add("mergeline_errors", {"kind": kind}) for kind in (*KINDS.values(), GONE, OTHER)}
+        self.logged = self._add("mergeline_prediction_log_rows", {})
+        self.unlogged = {
+            reason: self._add("mergeline_prediction_log_dropped_rows", {"reason": reason}) for reason in LOG_REASONS
+        }
         who = {"release": release or "", "arm": arm}
         self.seconds = self._add("mergeline_predict_seconds", who, SECONDS)
         self.rows = self._add("mergeline_predict_rows", who, ROWS)
