@@ -151,3 +151,18 @@ def test_two_versions_of_features_live_side_by_side(tmp_path: Path) -> None:
 def test_refuses_features_that_are_not_one_value_per_row(made_up: dict[str, np.ndarray], said: str) -> None:
     with pytest.raises(BadData, match=said):
         bundle.matrices(lambda _: made_up, ["x"], [], {"raw": np.zeros(2)})
+
+
+def test_a_bundle_that_masks_nothing_is_what_it_was_before_there_were_masks(folder: Path) -> None:
+    signature = bundle.load(folder).signature
+
+    assert b"masked" not in msgspec.json.encode(signature)
+    assert signature.masking == {}
+
+
+def test_what_a_bundle_masks_is_read(folder: Path) -> None:
+    said = msgspec.json.decode((folder / bundle.SIGNATURE).read_bytes())
+    (folder / bundle.SIGNATURE).write_bytes(msgspec.json.encode(said | {"masked": {"name": "hash", "note": "drop"}}))
+    bundle.seal(folder)
+
+    assert bundle.load(folder).signature.masking == {"name": "hash", "note": "drop"}

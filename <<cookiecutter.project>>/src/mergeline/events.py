@@ -64,10 +64,16 @@ def read(path: Path) -> Iterator[Event]:
     A last line without its end is still being written, or was cut off with its server: it is left out.
 
     Raises:
-        BadData: a line is no event, or of a newer schema.
+        BadData: there is no log, or a line is no event, or of a newer schema.
     """
+    if not path.exists():
+        raise BadData(f"there is no prediction log at {path}", "MERGELINE_PREDICTION_LOG names it to the server.")
     for file in files(path) if path.is_dir() else [path]:
-        with file.open("rb") as lines:
+        try:
+            lines = file.open("rb")
+        except FileNotFoundError:
+            continue  # it made room for a newer one
+        with lines:
             for number, line in enumerate(lines, 1):
                 if line.endswith(b"\n"):
                     yield _event(line, f"{file}, line {number}")

@@ -20,7 +20,8 @@ LABEL = "ill"
 ROW_ID = "patient"
 TIME = None
 SLICES = ()
-SENSITIVE = ()
+SENSITIVE = ("town", "seen", "ill")
+UNLOGGED = ("seen", "patient")
 
 
 class Row(pa.DataFrameModel):
@@ -84,5 +85,6 @@ def test_rows_without_time_are_trained_judged_and_served(
     served = bundle.load(project.root / "bundle")
     assert [c.kind for c in served.signature.columns] == ["number", "text", "time"]
     assert served.signature.classes == ["0", "1"]
+    assert served.signature.masking == {"town": "hash", "seen": "drop"}
     one = {"weight": 95, "town": "Bonn", "seen": "2020-03-01T10:00:00+01:00"}
     assert served.scores(bundle.raw_from_rows(served.signature, [one])).shape == (1, 2)

@@ -144,6 +144,9 @@ class Journal:
         if not rows:
             return
         self._lines, self._rows = bytearray(), 0
+        if time.monotonic() < self._paused:
+            self._drop("disk", rows)
+            return
         try:
             self._folder.append(lines)
         except OSError as error:

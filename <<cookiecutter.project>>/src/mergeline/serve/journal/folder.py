@@ -34,7 +34,7 @@ class Folder:
         self._file, self._path, self._size = -1, path, 0
         self._looked = -LOOK_SECONDS
 
-    def append(self, lines: bytes) -> None:
+    def append(self, lines: bytes | bytearray) -> None:
         """Append lines, `largest` bytes at most, all or none of them. Raises OSError; the next call begins a new file."""
         if self._size + len(lines) > self.largest:
             self.close()
