@@ -142,9 +142,8 @@ def test_a_full_disk_drops_and_what_comes_later_is_written(
     written.put(bundle, one)
     until(lambda: written.counted.get(None) == 1)
     full.set()
-    for lost in range(1, 6):
-        written.put(bundle, one)
-        until(lambda lost=lost: written.counted.get("disk") == lost)
+    written.put(bundle, *[one] * 5)
+    until(lambda: written.counted.get("disk") == 5)
     full.clear()
     until(lambda: written.put(bundle, one).counted.get(None, 0) > 1)
 
@@ -155,7 +154,7 @@ def test_a_full_disk_drops_and_what_comes_later_is_written(
         "the prediction log is written again",
     ]
     fields = caplog.records[0].fields  # type: ignore[attr-defined]
-    assert fields == {"reason": "disk", "rows": 1, "error": "[Errno 28] No space left on device"}
+    assert fields == {"reason": "disk", "rows": 5, "error": "[Errno 28] No space left on device"}
 
 
 def test_a_folder_that_cannot_be_is_waited_for(bundle: Bundle, log: Logs, tmp_path: Path) -> None:

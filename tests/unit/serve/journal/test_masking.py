@@ -4,13 +4,28 @@ from collections.abc import Callable
 
 import pytest
 
-from mergeline.bundle import Bundle
+from mergeline.bundle import Bundle, Masking
 from mergeline.serve.experiment.arms import Arms, Beside, Experiment, Model, Release
 from mergeline.serve.journal.masking import Hasher
 from tests.unit.serve.journal.conftest import Log, answered, masking
+from tests.unit.serve.made import made_rows
 
 ROW = {"distance": 1234.5, "minutes": 77, "planned": "2013-06-05T07:08:09Z", "carrier": "UA", "origin": "Łódź"}
 KEY = "a key of 16 characters or more"
+
+
+@pytest.mark.parametrize("masked", [{}, {"distance": "hash", "planned": "hash", "carrier": "hash", "dest": "drop"}])
+def test_a_row_is_written_alone_as_among_others(
+    bundle: Bundle, log: Callable[..., Log], masked: dict[str, Masking]
+) -> None:
+    hidden = masking(bundle, **masked)
+    rows = [*made_rows(50), {"planned": "0001-01-01T00:00:00+05:30"}]
+    alone = [answered(hidden, [row], request=str(i)) for i, row in enumerate(rows)]
+    written = log().start().put(hidden, *alone, answered(hidden, rows))
+
+    *single, together = written.events()
+
+    assert [event.rows[0].features for event in single] == [row.features for row in together.rows]
 
 
 def test_what_is_not_masked_is_there_in_its_kind(bundle: Bundle, log: Callable[..., Log]) -> None:
@@ -28,7 +43,8 @@ def test_what_is_not_masked_is_there_in_its_kind(bundle: Bundle, log: Callable[.
 def test_a_masked_value_is_nowhere_in_the_folder(
     bundle: Bundle, log: Callable[..., Log], name: str, plain: str
 ) -> None:
-    hidden = masking(bundle, **{name: "hash", "dest": "drop"})
+    masked: dict[str, Masking] = {name: "hash", "dest": "drop"}
+    hidden = masking(bundle, **masked)
     row = ROW | {"dest": "Ørsta"}
     written = log(key=KEY).start().put(hidden, answered(hidden, [row, row, {"minutes": 1}]))
 
