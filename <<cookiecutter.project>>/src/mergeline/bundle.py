@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -20,7 +20,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from . import columns
-from .columns import Kind, Raw
+from .columns import Kind, Masking, Raw
 from .config import Task
 from .errors import BadData, Integrity
 
@@ -29,7 +29,6 @@ MODEL, FEATURES, SIGNATURE, SMOKE = "model.onnx", "features.py", "signature.json
 FILES = (MODEL, FEATURES, SIGNATURE, SMOKE)
 NUMBERS, TEXTS = "numbers", "texts"
 T = TypeVar("T", bound=msgspec.Struct)
-Masking: TypeAlias = Literal["hash", "drop"]
 
 
 class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

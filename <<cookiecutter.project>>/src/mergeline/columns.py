@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from .errors import BadData
 
 Kind: TypeAlias = Literal["number", "text", "time"]
+Masking: TypeAlias = Literal["hash", "drop"]
+"""What the prediction log does to the values of a column."""
 Raw: TypeAlias = dict[str, NDArray[Any]]
 
 MISSING = "(missing)"

@@ -1,7 +1,7 @@
 """What the stages know of src/model/schema.py: columns, kinds and labels."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -9,8 +9,7 @@ import pandera.polars as pa
 import polars as pl
 from numpy.typing import NDArray
 
-from ..bundle import Masking
-from ..columns import MISSING, Kind
+from ..columns import MISSING, Kind, Masking
 from ..config import Task
 from ..errors import BadData, your_code
 from ..frames import kind
@@ -28,7 +27,7 @@ class Schema:
     row_id: str
     time: str | None
     slices: tuple[str, ...]
-    masked: dict[str, Masking]
+    masked: dict[str, Masking] = field(default_factory=dict)
 
     @property
     def request(self) -> dict[str, Kind]:

@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from mergeline import events
-from mergeline.bundle import Bundle, Masking
+from mergeline.bundle import Bundle
+from mergeline.columns import Masking
 from mergeline.events import Event
 from mergeline.serve import journal as journals
 from mergeline.serve import scoring

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from mergeline.bundle import Bundle, Masking
+from mergeline.bundle import Bundle
+from mergeline.columns import Masking
 from mergeline.serve.experiment.arms import Arms, Beside, Experiment, Model, Release
 from mergeline.serve.journal.masking import Hasher
 from tests.unit.serve.journal.conftest import Log, answered, masking

@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ...bundle import Masking, Signature
-from ...columns import MISSING, Kind, Raw
+from ...bundle import Signature
+from ...columns import MISSING, Kind, Masking, Raw
 
 Value: TypeAlias = float | str | None
 
