@@ -34,7 +34,8 @@ check: .venv/.ready-dev ## Lint, types and the fast tests
 
 test: check ## Lint, types and all tests; the first time it also builds what they run
 	python -m tests.tooling.prepare
-	pytest -m slow --durations 15 $(TOGETHER)
+	pytest -m "slow and alone" --durations 15
+	pytest -m "slow and not alone" --durations 15 $(TOGETHER)
 
 drill-deploy: .venv/.ready-dev ## Break deployments on purpose, under steady requests: none lost, none wrong
 	pytest tests/drills/test_deploy.py --quiet

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from xdist.remote import Producer
 
-from tests.scheduling import ByScope, turn
+from tests.scheduling import ByScope, shares, turn
 
 LEAKS = ("CI", "GH_TOKEN", "GITHUB_", "MERGELINE_", "MLFLOW_TRACKING_URI", "RUNNER_")
 
@@ -25,8 +25,12 @@ def _own_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setenv(f"GIT_{role}_EMAIL", "test@example.test")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run fast tests first: what is broken shows in a minute. Then those that keep a process busy the longest."""
+    """Run fast tests first: what is broken shows in a minute. Mark those that share a thing of the machine."""
+    for item in items:
+        if shares(item.nodeid):
+            item.add_marker("alone")
     items.sort(key=lambda item: (item.get_closest_marker("slow") is not None, turn(item.nodeid)))
 
 

@@ -22,6 +22,11 @@ def scope(nodeid: str) -> str:
     return next((name for name, paths in SHARED.items() if nodeid.startswith(paths)), nodeid.rpartition("::")[0])
 
 
+def shares(nodeid: str) -> bool:
+    """Say whether a test shares a thing of the machine: such tests run in one process, with none beside it."""
+    return scope(nodeid) in SHARED
+
+
 def turn(nodeid: str) -> int:
     """Give when a test's turn is; equal ones keep their order."""
     names = list(SHARED)
