@@ -79,14 +79,15 @@ def test_hashes_of_half_a_character_are_hashes_too() -> None:
 
 
 def test_what_either_release_masks_is_masked_for_both(bundle: Bundle, other: Bundle, log: Callable[..., Log]) -> None:
-    ours, theirs = masking(bundle, carrier="hash"), masking(other, carrier="drop", origin="hash")
+    ours = masking(bundle, carrier="hash", dest="drop")
+    theirs = masking(other, carrier="drop", origin="hash", dest="hash")
     experiment = Experiment(release=Release("r2", Model(other.id)), kind="ab", share=0.5)
     arms = Arms(ours, "r1", Beside(experiment, theirs, ours, lambda _: None))
     written = log().start().put(ours, answered(ours, [ROW]), arms=arms)
 
     features = written.events()[0].rows[0].features
 
-    assert "carrier" not in features
+    assert not {"carrier", "dest"} & features.keys()
     assert features["origin"] != ROW["origin"]
 
 
