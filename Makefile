@@ -8,8 +8,7 @@ unexport PYTHONPATH PYTHONDONTWRITEBYTECODE
 
 PYTHON ?= python3
 TARGET ?= local
-# Each file's tests in one process, and those that share a thing of the machine (tests/scheduling.py).
-TOGETHER := --numprocesses 2 --no-loadscope-reorder
+TOGETHER := --numprocesses 2 --dist loadfile
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
 help: ## Show the verbs

@@ -4,9 +4,8 @@ import os
 from pathlib import Path
 
 import pytest
-from xdist.remote import Producer
 
-from tests.scheduling import ByScope, shares, turn
+from tests.scheduling import shares
 
 LEAKS = ("CI", "GH_TOKEN", "GITHUB_", "MERGELINE_", "MLFLOW_TRACKING_URI", "RUNNER_")
 
@@ -31,9 +30,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if shares(item.nodeid):
             item.add_marker("alone")
-    items.sort(key=lambda item: (item.get_closest_marker("slow") is not None, turn(item.nodeid)))
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByScope:
-    """Part the tests among processes."""
-    return ByScope(config, log)
+    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)

@@ -22,6 +22,7 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
+from tools import bench
 from tools.bake import TEMPLATE, bake
 from tools.serving import load, sizes
 from tools.serving.contenders import Contender, Rows, Running, Stopped, ask, contenders, memory, on, running, same
@@ -265,14 +266,11 @@ def program(command: Sequence[str], cwd: Path, env: dict[str, str]) -> tuple[flo
     return seconds, usage.ru_maxrss / 1024
 
 
-def run(command: Sequence[str], project: Path) -> None:
-    """Run a command in the project's environment. Raises Stopped with what it said."""
+def run(command: list[str], project: Path) -> None:
+    """Run a command in the project's environment; its failure ends the benchmark with what it said."""
     env = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "CI", "PYTHONPATH")}
     env |= {"PATH": f"{project / '.venv/bin'}:{env['PATH']}", "DVC_NO_ANALYTICS": "1"}
-    env["MLFLOW_TRACKING_URI"] = f"sqlite:///{project / 'mlflow.db'}"
-    done = subprocess.run(command, cwd=project, env=env, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise Stopped(f"{' '.join(command)} failed:\n{done.stdout[-1500:]}{done.stderr[-1500:]}")
+    bench.run(command, project, env | {"MLFLOW_TRACKING_URI": f"sqlite:///{project / 'mlflow.db'}"})
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ FLOORS: dict[str, int] = {
     **dict.fromkeys(("stages", "compare", "compress", "release", "serve", "track", "predict"), 3),
     **dict.fromkeys(("doctor", "guard", "fetch"), 3),
     **dict.fromkeys(("config", "bundle", "objects", "frames", "store", "state", "refits", "claims"), 2),
-    **dict.fromkeys(("trials", "monitor", "events"), 2),
+    **dict.fromkeys(("trials", "monitor", "events", "experiments"), 2),
     **dict.fromkeys(("errors", "columns", "metrics", "statistics", "files", "processes", "progress"), 1),
     **dict.fromkeys(("repo", "forge", "model"), 1),
 }

@@ -315,10 +315,11 @@ def experiment_start(
     """Serve a second release beside the pinned one, as a commit."""
     from typing import get_args
 
+    from .experiments import Kind
     from .release import experiment as room
 
-    if kind not in get_args(room.Kind):
-        raise Usage(f"there is no kind {kind!r:.40}", f"Name one of {', '.join(get_args(room.Kind))}.")
+    if kind not in get_args(Kind):
+        raise Usage(f"there is no kind {kind!r:.40}", f"Name one of {', '.join(get_args(Kind))}.")
     options: dict[str, Any] = {"release": release, "kind": kind, "share": share, "key": key, "limits": limit or []}
     out.print(room.start(_root(), environment, **options, pull_request=pull_request))
 

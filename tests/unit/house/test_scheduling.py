@@ -1,4 +1,7 @@
-"""Which tests run side by side."""
+"""Which tests run with none beside them."""
+
+import subprocess
+import sys
 
 import pytest
 
@@ -11,18 +14,13 @@ def test_what_shares_a_thing_of_the_machine_is_there(path: str) -> None:
     assert (TEMPLATE / path).exists()
 
 
-def test_tests_that_share_an_engine_run_in_one_process_and_begin_first() -> None:
-    drill, image = "tests/drills/test_deploy.py::test_a[local]", "tests/image/test_image.py::test_b"
+def test_what_shares_a_thing_of_the_machine_is_left_out_where_tests_run_side_by_side() -> None:
+    files = ("tests/unit/house/test_cluster.py", "tests/unit/house/test_need.py")
 
-    assert scheduling.scope(drill) == scheduling.scope(image)
-    assert scheduling.turn(image) < scheduling.turn("tests/unit/test_metrics.py::test_c")
+    def collected(expression: str) -> set[str]:
+        command = [sys.executable, "-m", "pytest", "--collect-only", "-qq", "-m", expression, *files]
+        said = subprocess.run(command, cwd=TEMPLATE, capture_output=True, text=True, check=False).stdout
+        return {line.partition(":")[0] for line in said.splitlines() if line.startswith("tests/")}
 
-
-def test_what_shares_a_thing_of_the_machine_runs_alone(request: pytest.FixtureRequest) -> None:
-    assert scheduling.shares("tests/workflows/test_loop.py::test_a")
-    assert not scheduling.shares("tests/unit/test_metrics.py::test_b")
-    assert request.node.get_closest_marker("alone") is None
-
-
-def test_other_files_are_scopes_of_their_own_whatever_their_parameters_hold() -> None:
-    assert scheduling.scope("tests/unit/test_metrics.py::test_c[a b]") == "tests/unit/test_metrics.py"
+    assert collected("alone") == {files[0]}
+    assert collected("not alone") == {files[1]}

@@ -8,10 +8,9 @@ import msgspec
 import pytest
 
 from mergeline.errors import DeploymentFailed
-from mergeline.release import deploy
+from mergeline.release import deploy, status
 from tests.unit.bundles import ROWS
 from tests.unit.local_target.conftest import release
-from tests.unit.local_target.test_deploy import look
 from tests.unit.project import Project
 
 pytestmark = pytest.mark.slow
@@ -42,7 +41,7 @@ def test_a_deployment_is_tested_with_the_token_and_others_need_one_too(
     monkeypatch.setenv("MERGELINE_TOKEN", TOKEN)
     deploy.run(place.root, "staging")
 
-    assert look(place).running == made.id
+    assert status.look(place.root, "staging").running == made.id
     assert asked(port) == 401
     assert asked(port, authorization="Bearer wrong") == 401
     assert asked(port, authorization=f"Bearer {TOKEN}") == 200

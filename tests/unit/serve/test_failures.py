@@ -11,6 +11,7 @@ import pytest
 
 from mergeline.bundle import Bundle
 from mergeline.serve.app import Application
+from mergeline.serve.experiment.arms import Arms
 from tests.unit.serve.load import BODY
 
 
@@ -42,7 +43,7 @@ def ask(app: Application, *messages: dict[str, Any]) -> list[MutableMapping[str,
 def test_a_model_that_fails_is_a_500_whose_cause_is_in_the_log_alone(
     bundle: Bundle, caplog: pytest.LogCaptureFixture
 ) -> None:
-    app = Application(replace(bundle, session=Broken()))
+    app = Application(Arms(replace(bundle, session=Broken()), None))
 
     with caplog.at_level(logging.ERROR):
         start, body = ask(app, {"type": "http.request", "body": BODY})
@@ -54,7 +55,9 @@ def test_a_model_that_fails_is_a_500_whose_cause_is_in_the_log_alone(
 
 def test_a_client_that_leaves_halfway_gets_no_answer(bundle: Bundle) -> None:
     left = ask(
-        Application(bundle), {"type": "http.request", "body": BODY[:5], "more_body": True}, {"type": "http.disconnect"}
+        Application(Arms(bundle, None)),
+        {"type": "http.request", "body": BODY[:5], "more_body": True},
+        {"type": "http.disconnect"},
     )
 
     assert left == []
@@ -63,7 +66,7 @@ def test_a_client_that_leaves_halfway_gets_no_answer(bundle: Bundle) -> None:
 def test_a_body_in_pieces_is_read_whole(bundle: Bundle) -> None:
     pieces = [{"type": "http.request", "body": BODY[i : i + 1], "more_body": True} for i in range(len(BODY))]
 
-    start, body = ask(Application(bundle), *pieces, {"type": "http.request"})
+    start, body = ask(Application(Arms(bundle, None)), *pieces, {"type": "http.request"})
 
     assert start["status"] == 200
     assert len(msgspec.json.decode(body["body"])["predictions"]) == 1

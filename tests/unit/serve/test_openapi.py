@@ -14,6 +14,7 @@ from mergeline import bundle as bundles
 from mergeline.bundle import Bundle, Smoke
 from mergeline.serve import openapi
 from mergeline.serve.app import Application
+from mergeline.serve.experiment.arms import Arms
 from mergeline.serve.settings import Settings
 from tests.unit.serve.made import export
 
@@ -57,7 +58,7 @@ def document(app: Application) -> dict[str, Any]:
 
 
 def test_every_example_is_answered_as_the_document_says(task: Bundle) -> None:
-    app = Application(task, "r1")
+    app = Application(Arms(task, "r1"))
     said = document(app)
     forms = 0
 
@@ -78,7 +79,7 @@ def test_every_example_is_answered_as_the_document_says(task: Bundle) -> None:
 
 
 def test_rows_that_the_server_answers_fit_the_document(bundle: Bundle, rows: list[dict[str, Any]]) -> None:
-    app = Application(bundle)
+    app = Application(Arms(bundle, None))
     said = document(app)
     body = said["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]["schema"]
 
@@ -110,7 +111,7 @@ def test_rows_that_the_server_answers_fit_the_document(bundle: Bundle, rows: lis
     ids=lambda body: repr(body)[:40],
 )
 def test_what_the_server_refuses_the_document_refuses(folder: Path, body: Any) -> None:
-    app = Application(bundles.load(folder), None, Settings(max_rows=3, max_columns=4))
+    app = Application(Arms(bundles.load(folder), None), Settings(max_rows=3, max_columns=4))
     said = document(app)
     operation = said["paths"]["/predict"]["post"]
     schema = operation["requestBody"]["content"]["application/json"]["schema"]
@@ -124,7 +125,7 @@ def test_what_the_server_refuses_the_document_refuses(folder: Path, body: Any) -
 
 
 def test_every_page_is_described_and_answers_in_the_form_described(folder: Path) -> None:
-    app = Application(bundles.load(folder), "r1")
+    app = Application(Arms(bundles.load(folder), "r1"))
     said = document(app)
 
     pages = {path for path, methods in said["paths"].items() if "get" in methods}
@@ -152,17 +153,17 @@ def test_a_guarded_server_asks_for_a_bearer_token_where_it_wants_one(folder: Pat
 
 
 def test_closed_docs_are_neither_there_nor_described(folder: Path) -> None:
-    app = Application(bundles.load(folder), None, Settings(closed=frozenset({"docs"})))
+    app = Application(Arms(bundles.load(folder), None), Settings(closed=frozenset({"docs"})))
 
     assert [ask(app, path)[0] for path in ("/docs", "/openapi.json", "/schema")] == [404, 404, 200]
     assert (
         "/metrics"
-        not in document(Application(bundles.load(folder), None, Settings(closed=frozenset({"metrics"}))))["paths"]
+        not in document(Application(Arms(bundles.load(folder), None), Settings(closed=frozenset({"metrics"}))))["paths"]
     )
 
 
 def test_a_bundle_without_smoke_rows_has_a_document_and_a_page(folder: Path) -> None:
-    app = Application(replace(bundles.load(folder), smoke=Smoke([], [])))
+    app = Application(Arms(replace(bundles.load(folder), smoke=Smoke([], [])), None))
 
     assert "examples" not in document(app)["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]
     assert ask(app, "/docs")[0] == 200

@@ -15,6 +15,7 @@ from mergeline.bundle import Bundle
 from mergeline.errors import BadSettings
 from mergeline.serve import invocations, settings, tokens
 from mergeline.serve.app import Application
+from mergeline.serve.experiment.arms import Arms
 from mergeline.serve.limits import INLINE_BYTES, Limits
 from mergeline.serve.settings import Settings
 from mergeline.serve.wire import Bounds, Refused
@@ -48,7 +49,7 @@ async def ask(
 
 
 def test_every_listed_token_may_ask_and_no_other(bundle: Bundle) -> None:
-    app = Application(bundle, None, Settings(token_hashes=HASHES))
+    app = Application(Arms(bundle, None), Settings(token_hashes=HASHES))
 
     assert [asyncio.run(ask(app, "/predict", BODY, token))[0] for token in TOKENS] == [200, 200]
     for token in (None, "", "third", "first second", HASHES[0].hex(), "\xff"):
@@ -57,7 +58,7 @@ def test_every_listed_token_may_ask_and_no_other(bundle: Bundle) -> None:
 
 
 def test_what_a_load_balancer_asks_needs_no_token_and_the_rest_does(bundle: Bundle) -> None:
-    app = Application(bundle, None, Settings(token_hashes=HASHES))
+    app = Application(Arms(bundle, None), Settings(token_hashes=HASHES))
 
     assert {asyncio.run(ask(app, path))[0] for path in ("/health", "/ready", "/ping", "/version")} == {200}
     assert {asyncio.run(ask(app, path))[0] for path in ("/schema", "/metrics", "/docs", "/openapi.json")} == {401}
@@ -83,11 +84,13 @@ def test_a_flood_of_wrong_tokens_is_throttled_and_right_ones_go_on() -> None:
 
 
 def test_closed_metrics_are_not_there(bundle: Bundle) -> None:
-    assert asyncio.run(ask(Application(bundle, None, Settings(closed=frozenset({"metrics"}))), "/metrics"))[0] == 404
+    assert (
+        asyncio.run(ask(Application(Arms(bundle, None), Settings(closed=frozenset({"metrics"}))), "/metrics"))[0] == 404
+    )
 
 
 def test_more_requests_than_places_get_503_at_once_and_places_come_back(bundle: Bundle) -> None:
-    app = Application(bundle, None, Settings(max_requests=1))
+    app = Application(Arms(bundle, None), Settings(max_requests=1))
 
     async def both() -> tuple[tuple[int, dict[bytes, bytes], bytes], int]:
         arrives = asyncio.Event()
@@ -109,7 +112,7 @@ def test_more_requests_than_places_get_503_at_once_and_places_come_back(bundle: 
 
 
 def test_of_a_crowd_that_comes_at_once_the_rest_is_sent_away(bundle: Bundle) -> None:
-    app = Application(bundle, None, Settings(max_requests=3))
+    app = Application(Arms(bundle, None), Settings(max_requests=3))
 
     async def crowd() -> list[int]:
         return [status for status, _, _ in await asyncio.gather(*(ask(app, "/predict", BODY) for _ in range(10)))]
@@ -141,7 +144,7 @@ def test_a_small_request_is_answered_while_a_big_one_is_scored() -> None:
 
 
 def test_a_big_request_is_answered_as_its_rows_are(bundle: Bundle, rows: list[dict[str, Any]]) -> None:
-    app = Application(bundle)
+    app = Application(Arms(bundle, None))
     big = msgspec.json.encode(rows)
     assert len(big) > INLINE_BYTES
 
@@ -185,7 +188,7 @@ def test_commas_and_line_ends_in_quoted_text_are_values(bundle: Bundle) -> None:
 def test_a_row_of_too_many_columns_is_refused(bundle: Bundle, path: str, made: Callable[[Any], Any]) -> None:
     row = {"distance": 1, **{f"c{i}": 1 for i in range(2_000)}}
 
-    assert asyncio.run(ask(Application(bundle), path, msgspec.json.encode(made(row))))[0] == 413
+    assert asyncio.run(ask(Application(Arms(bundle, None)), path, msgspec.json.encode(made(row))))[0] == 413
 
 
 def test_rows_are_bounded_by_the_setting(bundle: Bundle) -> None:
@@ -263,7 +266,9 @@ def test_slow_and_endless_requests_lose_their_connection(
                 connection.sendall(start)
                 answer = b"".join(iter(lambda: connection.recv(65_536), b""))
             assert answer.startswith(b"HTTP/1.1 " + status)
-    assert server.ask("/ready")[0] == 200
+    counted = server.ask("/metrics")[2].decode()
+    assert 'mergeline_errors_total{kind="timeout"} 3.0' in counted
+    assert 'mergeline_errors_total{kind="too_large"} 1.0' in counted
 
 
 @pytest.mark.slow

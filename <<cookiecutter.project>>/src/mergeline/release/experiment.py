@@ -2,18 +2,16 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
 from .. import bundle, config, store
 from ..bundle import Signature
 from ..errors import Conflict, Usage
+from ..experiments import LIMITS, Kind, unlike
 from . import commits, ledger, pins, promotion
 from .manifest import Experiment, Pin, Release
 
-Kind = Literal["ab", "shadow", "canary"]
-LIMITS = ("errors", "latency_ms", "score_min", "score_max")
 CANARY = {"errors": 0.01}
 """What a canary without limits may not exceed: one that nothing stops is none."""
 
@@ -159,14 +157,9 @@ def _signature(root: Path, release: Release) -> Signature:
 
 def _fits(ours: Signature, theirs: Signature, key: str | None) -> None:
     """Refuse a release that could not answer the same requests in the same words. Raises Usage."""
-    columns = {c.name: c.kind for c in ours.columns}
-    other = {c.name: c.kind for c in theirs.columns}
-    if differ := sorted({name for name, _ in columns.items() ^ other.items()}):
-        raise Usage(
-            f"the two releases take different columns: {', '.join(differ[:6])}", "Promote it: it needs other requests."
-        )
-    if (ours.task, ours.classes) != (theirs.task, theirs.classes):
-        raise Usage("the two releases differ in task or classes", "Promote it: its answers mean something else.")
+    if reason := unlike(ours, theirs):
+        raise Usage(reason, "Promote it: an experiment answers the requests of the pinned one.")
+    columns = [c.name for c in ours.columns]
     if key is not None and key not in columns:
         raise Usage(
             f"the key {key!r:.60} is no column of the model",

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from ..bundle import Bundle
@@ -14,7 +15,7 @@ from .limits import Limits
 from .metrics import CONTENT_TYPE, Metrics
 from .request import Gone, Receive, Request, Scope
 from .scoring import PROTOCOLS, Prediction, encode
-from .settings import Settings
+from .settings import DEFAULTS, PAGES, Settings
 from .tokens import Guard
 from .wire import JSON, Bounds, Refused
 
@@ -22,8 +23,6 @@ Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers: TypeAlias = list[tuple[bytes, bytes]]
 
 HTML = "text/html; charset=utf-8"
-CLOSING = {"metrics": ("/metrics",), "docs": ("/docs", "/openapi.json")}
-"""The paths that a closed page takes away; see `settings.PAGES`."""
 
 log = logging.getLogger("mergeline.serve")
 
@@ -31,14 +30,8 @@ log = logging.getLogger("mergeline.serve")
 class Application:
     """Answers requests with one bundle until it is told to drain."""
 
-    def __init__(
-        self,
-        bundle: Bundle,
-        release: str | None = None,
-        settings: Settings | None = None,
-        journal: Journal | None = None,
-    ) -> None:
-        self.settings = settings = settings or Settings()
+    def __init__(self, arms: Arms, settings: Settings = DEFAULTS, journal: Journal | None = None) -> None:
+        self.settings = settings
         self._journal = journal
         self._guard = Guard(settings.token_hashes)
         self._limits = Limits(settings.max_requests)
@@ -54,12 +47,12 @@ class Application:
             "/openapi.json": lambda: (HTTPStatus.OK, self._document, JSON),
             "/docs": lambda: (HTTPStatus.OK, self._docs.body, HTML),
         }
-        for path in [path for name in settings.closed for path in CLOSING[name]]:
+        for path in [path for name in settings.closed for path in PAGES[name]]:
             del self._routes[path]
         self._paths = [*PROTOCOLS, *self._routes]
         self._theirs: Metrics | None = None
-        self.metrics = Metrics(bundle, release, self._paths, folder=metrics.folder())
-        self._answer_by(Arms(bundle, release))
+        self.metrics = self._counting(arms.bundle, arms.release, "pinned")
+        self._answer_by(arms)
         if journal is not None:
             journal.start(lambda reason, rows: self.metrics.logged(reason, rows))
 
@@ -80,21 +73,28 @@ class Application:
         if self._journal is not None:
             self._journal.close()
 
+    def refused(self, status: HTTPStatus) -> None:
+        """Count what a connection was refused before there was a request to answer."""
+        self.metrics.answered("other", status)
+
+    def _counting(self, bundle: Bundle, release: str | None, arm: str) -> Metrics:
+        folder = Path(self.settings.metrics) if self.settings.metrics else None
+        return Metrics(bundle, release, self._paths, arm=arm, folder=folder)
+
     def _answer_by(self, arms: Arms) -> None:
-        pinned, beside, folder = arms.bundle, arms.beside, metrics.folder()
+        pinned, beside = arms.bundle, arms.beside
         self._schema = encode(pinned.signature)
         document = openapi.document(pinned, arms.release, self.settings, list(self._routes))
-        page = docs.page(pinned, arms.release, document)
-        self._document, self._docs, self._headers = encode(document), page, {"/docs": page.headers}
+        self._document, self._docs = encode(document), docs.page(pinned, arms.release, document)
+        self._headers = {"/docs": self._docs.headers}
         self._version = {"release": arms.release, "bundle": pinned.id, "model": pinned.signature.name}
         if not self.metrics.counts(pinned, arms.release):
             self.metrics.retire()
-            self.metrics = Metrics(pinned, arms.release, self._paths, folder=folder)
+            self.metrics = self._counting(pinned, arms.release, "pinned")
         if beside is None:
             self._theirs = None
         elif self._theirs is None or not self._theirs.counts(beside.bundle, beside.release):
-            arm = beside.experiment.kind
-            self._theirs = Metrics(beside.bundle, beside.release, self._paths, arm=arm, folder=folder)
+            self._theirs = self._counting(beside.bundle, beside.release, beside.experiment.kind)
         self.metrics.ready(welcome=not self._draining)
         self._arms = arms
 
@@ -111,7 +111,7 @@ class Application:
         with self.metrics.in_flight():
             try:
                 self._guard.check(asked.path, asked.header(b"authorization"))
-                self._check(asked, extra)
+                self._check(asked)
                 if asked.path in PROTOCOLS:
                     status, body = HTTPStatus.OK, await self._predict(asked, receive)
                 else:
@@ -135,7 +135,7 @@ class Application:
             self.metrics.answered(route, status.value)
             await self._answer(send, status, body, content, asked.id, extra)
 
-    def _check(self, asked: Request, extra: Headers) -> None:
+    def _check(self, asked: Request) -> None:
         """Refuse a path that is not there, and a method that it does not answer. Raises Refused."""
         if asked.path in PROTOCOLS:
             methods: tuple[str, ...] = ("POST",)
@@ -145,8 +145,11 @@ class Application:
             known = ", ".join([*PROTOCOLS, *self._routes])
             raise Refused(HTTPStatus.NOT_FOUND, f"no such path; there are {known}")
         if asked.method not in methods:
-            extra.append((b"allow", ", ".join(methods).encode()))
-            raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, f"{asked.path} answers {methods[0]}, not {asked.method:.20}")
+            raise Refused(
+                HTTPStatus.METHOD_NOT_ALLOWED,
+                f"{asked.path} answers {methods[0]}, not {asked.method:.20}",
+                [(b"allow", ", ".join(methods).encode())],
+            )
 
     async def _predict(self, asked: Request, receive: Receive) -> bytes:
         protocol = PROTOCOLS[asked.path]

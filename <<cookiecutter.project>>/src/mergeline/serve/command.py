@@ -32,18 +32,19 @@ def run(bundle: Path, *, host: str, port: int, expect: str | None, anybody: bool
         Conflict: the address cannot be listened on.
     """
     take_secrets()
+    said = settings.read(os.environ)
     if not anybody:
-        tokens.demand(host, settings.read(os.environ))
+        tokens.demand(host, said)
     log_json()
     source = Source(bundle, expect, os.environ.get(RELEASE) or None, os.environ, worker.prepare)
-    app = worker.application(source)
+    app = worker.application(source, said)
     listening = listen(host, port)
     url = _url(host, listening.getsockname()[1])
     out = Console(soft_wrap=True, highlight=False)
 
     def ready() -> None:
         out.print(f"{app.bundle.signature.name} at [bold]{url}[/]; ask it:")
-        out.print(examples.curl(url, app.bundle.smoke, token=bool(app.settings.token_hashes)), markup=False)
+        out.print(examples.curl(url, app.bundle.smoke, token=bool(said.token_hashes)), markup=False)
 
     with listening:
         worker.serve(app, listening, source, ready=ready)

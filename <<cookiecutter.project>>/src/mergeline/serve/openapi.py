@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from ..bundle import Bundle, Signature
-from . import examples, schemas
+from . import examples, schemas, settings
 from .schemas import Schema, reference
 from .scoring import PREDICT, PROTOCOLS
 from .settings import Settings
@@ -56,16 +56,16 @@ PAGES: dict[str, tuple[str, str, Schema]] = {
     "/docs": ("A page to read and to try the model", "text/html", {"type": "string"}),
 }
 """What each path that is read tells, its content type and form."""
-CLOSABLE = ("/metrics", "/openapi.json", "/docs")
+CLOSABLE = {path for paths in settings.PAGES.values() for path in paths}
 
 SUMMARIES = {PREDICT: "Predict one row or many", "/invocations": "Predict, as MLflow's clients ask"}
 NAMES = {PREDICT: "Predict", "/invocations": "Invocations"}
 
 
-def document(bundle: Bundle, release: str | None, settings: Settings, pages: Sequence[str]) -> dict[str, Any]:
+def document(bundle: Bundle, release: str | None, said: Settings, pages: Sequence[str]) -> dict[str, Any]:
     """Give the document; `pages` are the paths of `PAGES` that the server answers."""
     signature = bundle.signature
-    guarded = bool(settings.token_hashes)
+    guarded = bool(said.token_hashes)
     _, named = msgspec.json.schema_components([Signature], ref_template="#/components/schemas/{name}")
     return {
         "openapi": VERSION,
@@ -79,7 +79,7 @@ def document(bundle: Bundle, release: str | None, settings: Settings, pages: Seq
         | {path: {"get": _reading(path, guarded=guarded)} for path in pages},
         "components": {
             "schemas": {
-                **schemas.components(signature, Bounds(settings.max_rows, settings.max_columns)),
+                **schemas.components(signature, Bounds(said.max_rows, said.max_columns)),
                 **named,
             },
             "responses": {_name(status): _error(status, what) for status, what in ERRORS.items()},

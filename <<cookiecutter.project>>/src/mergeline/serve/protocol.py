@@ -1,6 +1,7 @@
 """uvicorn's HTTP/1.1 over httptools, with an end to connections that send slowly, endlessly or in too great a number."""
 
 import asyncio
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Literal, TypeAlias
 
@@ -19,9 +20,10 @@ Stage: TypeAlias = Literal["idle", "head", "body"]
 class Protocol(HttpToolsProtocol):
     """One connection. A request that arrives in one piece, as nearly all do, starts no timer."""
 
-    def __init__(self, *given: Any, settings: Settings, **named: Any) -> None:
+    def __init__(self, *given: Any, settings: Settings, refused: Callable[[HTTPStatus], None], **named: Any) -> None:
         super().__init__(*given, **named)
         self._settings = settings
+        self._refused = refused
         self._stage: Stage = "idle"
         self._message = 0
         self._bytes = 0
@@ -97,6 +99,7 @@ class Protocol(HttpToolsProtocol):
         """Say why, unless an answer to an earlier request is on its way on this connection, and close it."""
         if self.transport.is_closing():
             return
+        self._refused(status)
         answering = self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete
         waiting = self._stage == "head" and self.cycle is not None and not self.cycle.response_complete
         answered = self._stage == "body" and self.cycle.response_complete

@@ -11,6 +11,7 @@ MERGELINE_MAX_REQUESTS        for predictions, accepted by a worker and not answ
 MERGELINE_MAX_CONNECTIONS     of a worker, beyond it 503 and closed; 2000
 MERGELINE_HEAD_SECONDS        for the head of a request to arrive; 10
 MERGELINE_BODY_SECONDS        for its body, beyond it 408; 30
+MERGELINE_METRICS             the folder in which the workers of one server add up what they count; else each alone
 MERGELINE_PREDICTION_LOG      the folder that gets what was answered, as JSON lines; without it there is no log
 MERGELINE_PREDICTION_LOG_BYTES  that the folder's files may take; then the oldest goes; 1073741824
 MERGELINE_LOG_KEY             by which sensitive values are hashed, 16 characters or more; without it each process makes one
@@ -25,7 +26,8 @@ import msgspec
 from ..errors import BadSettings
 from .wire import MAX_BYTES, MAX_COLUMNS, MAX_ROWS
 
-PAGES = ("metrics", "docs")
+PAGES = {"metrics": ("/metrics",), "docs": ("/docs", "/openapi.json")}
+"""What can be closed, and the paths that go with it."""
 COUNTS = ("max_bytes", "max_rows", "max_columns", "max_requests", "max_connections", "head_seconds", "body_seconds")
 LARGEST = 2**31 - 1
 LEAST_LOG_BYTES, MOST_LOG_BYTES = 2**24, 2**50
@@ -46,9 +48,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_connections: int = 2_000
     head_seconds: int = 10
     body_seconds: int = 30
+    metrics: str = ""
     prediction_log: str = ""
     prediction_log_bytes: int = 2**30
     log_key: str = ""
+
+
+DEFAULTS = Settings()
 
 
 def read(environ: Mapping[str, str]) -> Settings:
@@ -70,6 +76,7 @@ def read(environ: Mapping[str, str]) -> Settings:
         token_hashes=_hashes(environ),
         open=opened == "1",
         closed=shut,
+        metrics=_text(environ, "metrics"),
         prediction_log=_text(environ, "prediction_log"),
         log_key=key,
         **counts,

@@ -34,6 +34,7 @@ from .app import Application
 from .experiment.reload import Reloader, Source
 from .logs import log_json
 from .protocol import Protocol
+from .settings import Settings
 
 GRACE_SECONDS = 2.0
 # Longer than the 60 s of usual load balancers: they, not the server, end an idle connection.
@@ -53,7 +54,9 @@ class Server(uvicorn.Server):
             uvicorn.Config(
                 app,
                 loop="asyncio" if sys.platform == "win32" else "uvloop",
-                http=cast("type[asyncio.Protocol]", functools.partial(Protocol, settings=app.settings)),
+                http=cast(
+                    "type[asyncio.Protocol]", functools.partial(Protocol, settings=app.settings, refused=app.refused)
+                ),
                 ws="none",
                 lifespan="off",
                 access_log=False,
@@ -121,15 +124,11 @@ def prepare(folder: Path, expected: str | None) -> Bundle:
     return loaded
 
 
-def application(source: Source) -> Application:
+def application(source: Source, said: Settings) -> Application:
     """Make the application that answers by what the source gives. Raises Integrity, BadSettings."""
-    said = settings.read(os.environ)
     if writes := journal.wanted(said):
         source.record = writes.shadowed
-    arms = source.arms()
-    app = Application(arms.bundle, arms.release, said, writes)
-    app.use(arms)
-    return app
+    return Application(source.arms(), said, writes)
 
 
 def serve(
@@ -173,7 +172,7 @@ def main() -> None:
     log_json()
     source = Source(given.bundle, given.expect, given.release, os.environ, prepare)
     try:
-        app = application(source)
+        app = application(source, settings.read(os.environ))
     except MergelineError as error:
         sys.stderr.write(f"error {error}\n")
         sys.exit(error.code)

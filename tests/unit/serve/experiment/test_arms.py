@@ -156,9 +156,9 @@ def test_refuses_an_experiment_that_cannot_stand_beside(beside: Make, other: Bun
     def with_(**changes: Any) -> Bundle:
         return replace(other, signature=msgspec.structs.replace(other.signature, **changes))
 
-    with pytest.raises(BadSettings, match="other columns"):
+    with pytest.raises(BadSettings, match="different columns"):
         beside(with_(columns=other.signature.columns[:-1]))
-    with pytest.raises(BadSettings, match="other classes"):
+    with pytest.raises(BadSettings, match="task or classes"):
         beside(with_(classes=["yes", "no"]))
     with pytest.raises(BadSettings, match="no column"):
         beside(key="customer")

@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from mergeline.bundle import Bundle
 from mergeline.serve.app import Application
 from mergeline.serve.experiment.arms import Arms, Beside, Experiment
-from mergeline.serve.metrics import FOLDER
+from mergeline.serve.settings import Settings
 from tests.unit.serve.experiment.conftest import said
 from tests.unit.serve.made import made_rows
 
@@ -44,11 +43,8 @@ def rows_by_arm(app: Application) -> dict[tuple[str, str], float]:
     return found
 
 
-def test_rows_are_counted_for_the_release_that_answered_them(
-    bundle: Bundle, other: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(FOLDER, str(tmp_path))
-    app = Application(bundle, "r1")
+def test_rows_are_counted_for_the_release_that_answered_them(bundle: Bundle, other: Bundle, tmp_path: Path) -> None:
+    app = Application(Arms(bundle, "r1"), Settings(metrics=str(tmp_path)))
     body = msgspec.json.encode(made_rows(ROWS, seed=3))
     asked(app, "/predict", body)
     wanted = msgspec.convert(said(other.id, key="distance"), Experiment)

@@ -17,6 +17,7 @@ from mergeline.serve.app import Application
 from mergeline.serve.experiment import reload
 from mergeline.serve.experiment.fetch import fetch
 from mergeline.serve.experiment.reload import Reloader, Source
+from mergeline.serve.settings import Settings
 from tests.tools import until
 from tests.unit.serve.experiment.conftest import said
 
@@ -57,7 +58,7 @@ def test_an_experiment_that_cannot_be_had_leaves_the_pinned_release_alone_and_sa
 
     assert arms.beside is None
     assert arms.counts() == {"unavailable": 1}
-    app = Application(arms.bundle, "r1")
+    app = Application(arms)
     assert b'mergeline_experiment{count="unavailable"' in metrics.text([app.metrics], arms.counts())
     assert "no experiment: the pinned release serves alone" in caplog.text
 
@@ -94,7 +95,7 @@ def test_a_changed_pin_is_loaded_and_a_bad_one_refused(
     at = tmp_path / "pin.json"
     pin(at, bundle.id, "r1")
     wanted = source(folder, store, MERGELINE_PIN=str(at))
-    app = worker.application(wanted)
+    app = worker.application(wanted, Settings())
     reloader = Reloader(wanted, app.use)
     try:
         pin(at, other.id, "r2")

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from http import HTTPStatus
-from typing import Literal
 
 import msgspec
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from ...bundle import Bundle
 from ...columns import Raw
 from ...errors import BadData, BadSettings
+from ...experiments import Kind, unlike
 from .. import scoring, wire
 from ..request import Request
 from ..scoring import Prediction, Protocol, encode
@@ -43,7 +43,7 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True):
     """What the pin says of an experiment; `key` names the column whose values keep their arm."""
 
     release: Release
-    kind: Literal["ab", "shadow", "canary"]
+    kind: Kind
     share: float
     key: str | None = None
     limits: dict[str, float] = {}
@@ -189,12 +189,9 @@ class Arms:
 
 def _check(experiment: Experiment, bundle: Bundle, pinned: Bundle) -> None:
     """Refuse a bundle that takes other columns, or answers in other words. Raises BadSettings."""
-    ours, theirs = pinned.signature, bundle.signature
-    if {c.name: c.kind for c in ours.columns} != {c.name: c.kind for c in theirs.columns}:
-        raise BadSettings("the experiment's release takes other columns than the pinned one")
-    if (ours.task, ours.classes) != (theirs.task, theirs.classes):
-        raise BadSettings("the experiment's release has another task or other classes than the pinned one")
-    if experiment.key is not None and experiment.key not in {c.name for c in ours.columns}:
+    if reason := unlike(pinned.signature, bundle.signature):
+        raise BadSettings(reason)
+    if experiment.key is not None and experiment.key not in {c.name for c in pinned.signature.columns}:
         raise BadSettings(f"the experiment's key {experiment.key!r:.60} is no column of the model")
     if not 0 < experiment.share <= 1:
         raise BadSettings(f"the experiment's share {experiment.share} is not above 0 and at most 1")

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Mapping
 
 from ...errors import BadSettings
+from ...experiments import LIMITS
 
 WINDOW = 500
 """Requests that are looked back on."""
@@ -13,12 +14,6 @@ LEAST = 50
 """Requests before anything is decided."""
 SLOW = 0.05
 """The share of requests that may take longer than `latency_ms`: the limit is on the 95th percentile."""
-LIMITS = {
-    "errors": "the share of requests that its bundle failed on",
-    "latency_ms": "the 95th percentile of its bundle's time on a request, in milliseconds",
-    "score_min": "the least mean score",
-    "score_max": "the largest mean score",
-}
 
 log = logging.getLogger("mergeline.serve")
 

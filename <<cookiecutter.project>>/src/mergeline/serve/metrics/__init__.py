@@ -11,45 +11,32 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...bundle import Bundle
-from ...columns import MISSING, Raw
+from ...columns import MISSING
+from ..scoring import Prediction
 from . import exposition, slots
 from .exposition import CONTENT_TYPE
 from .layout import GONE, KINDS, OTHER, ROWS, SECONDS, STAGE_SECONDS, Layout
 
-__all__ = ["CONTENT_TYPE", "FOLDER", "Metrics"]
-
-FOLDER = "MERGELINE_METRICS"
-"""Names the folder that the workers of one server count in."""
+__all__ = ["CONTENT_TYPE", "Metrics"]
 
 log = logging.getLogger("mergeline.serve")
-
-
-class Predicted(Protocol):
-    """What is counted of one request's predictions: see `scoring.Prediction`."""
-
-    @property
-    def raw(self) -> Raw: ...
-    @property
-    def scores(self) -> NDArray[np.float64]: ...
-    @property
-    def labels(self) -> list[str]: ...
-    @property
-    def seconds(self) -> float: ...
-    @property
-    def stages(self) -> tuple[float, float, float]: ...
 
 
 class Metrics:
     """The counts of one worker; `arm` says by which rule its release was chosen."""
 
     def __init__(
-        self, bundle: Bundle, release: str | None, routes: Sequence[str], *, arm: str = "pinned", folder: Path | None
+        self,
+        bundle: Bundle,
+        release: str | None,
+        routes: Sequence[str],
+        *,
+        arm: str = "pinned",
+        folder: Path | None = None,
     ) -> None:
         self._layout = layout = Layout(bundle, release, arm, routes)
         self._who = (bundle.id, release)
@@ -98,7 +85,7 @@ class Metrics:
         """Count a client that went away before its answer."""
         self._numbers[self._layout.errors[GONE]] += 1
 
-    def predicted(self, made: Predicted) -> None:
+    def predicted(self, made: Prediction) -> None:
         """Count a request's predictions."""
         layout, numbers, rows = self._layout, self._numbers, len(made.scores)
         self._observe(layout.seconds, SECONDS, made.seconds)
@@ -125,7 +112,7 @@ class Metrics:
             self._array[layout.scores : layout.scores + size] += found
             numbers[layout.scores + size] += scores.sum()
 
-    def _one_row(self, made: Predicted) -> None:
+    def _one_row(self, made: Prediction) -> None:
         """Count one row: plain Python is several times faster than numpy on arrays of one value."""
         layout, numbers = self._layout, self._numbers
         numbers[layout.predictions[made.labels[0] if made.labels else ""]] += 1
@@ -170,9 +157,3 @@ def text(parts: Sequence[Metrics], experiment: Mapping[str, float]) -> bytes:
     if shared := parts[0].folder:
         return exposition.text(*slots.everything(shared), experiment)
     return exposition.text([os.getpid()], [one for part in parts for one in part.here()], experiment)
-
-
-def folder() -> Path | None:
-    """Give the folder that the environment names, None for a worker that is alone."""
-    named = os.environ.get(FOLDER)
-    return Path(named) if named else None

@@ -16,11 +16,10 @@ STAGE_SECONDS = (0.00001, 0.000025, 0.00005, *SECONDS)
 ROWS = (1.0, 10.0, 100.0, 1_000.0, 10_000.0)
 SCORE_BUCKETS = 20
 STAGES = ("parse", "features", "model")
-STATUSES = ("200", "400", "401", "403", "404", "405", "408", "411", "413", "415", "422", "429", "431", "500", "503")
+STATUSES = ("200", "400", "401", "404", "405", "408", "413", "415", "422", "429", "431", "500", "503")
 KINDS = {
     "400": "unreadable",
     "401": "unauthorized",
-    "403": "forbidden",
     "404": "no_such_path",
     "405": "method",
     "408": "timeout",
@@ -28,6 +27,7 @@ KINDS = {
     "415": "content_type",
     "422": "does_not_fit",
     "429": "limited",
+    "431": "too_large",
     "500": "failed",
     "503": "unavailable",
 }
