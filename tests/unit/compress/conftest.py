@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.stages.conftest import TEMPLATE, Project, flights, forget, make
+from tests.unit.stages.conftest import TEMPLATE, Project, flights, make, own_code
 
 
 @pytest.fixture
@@ -20,6 +20,6 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     monkeypatch.syspath_prepend(made.root / "src")
     made.rows(flights(240))
-    made.run("ingest", "split")
-    yield made
-    forget()
+    with own_code():
+        made.run("ingest", "split")
+        yield made

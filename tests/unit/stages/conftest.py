@@ -3,8 +3,10 @@
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -84,10 +86,26 @@ class Project:
         self.run(*ORDER[: ORDER.index(last) + 1])
 
 
+def imported() -> dict[str, ModuleType]:
+    """Give the modules of the package `model` that are imported."""
+    return {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "model"}
+
+
 def forget() -> None:
     """Let the next import of the package `model` read its files anew."""
-    for name in [name for name in sys.modules if name == "model" or name.startswith("model.")]:
+    for name in imported():
         del sys.modules[name]
+
+
+@contextmanager
+def own_code() -> Iterator[None]:
+    """Let projects bring a package `model` each; the one that was imported before is back afterwards."""
+    before = imported()
+    try:
+        yield
+    finally:
+        forget()
+        sys.modules.update(before)
 
 
 def make(root: Path, task: str = "classification") -> Project:
@@ -116,8 +134,8 @@ def project_at(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Projec
         return project
 
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    yield made
-    forget()
+    with own_code():
+        yield made
 
 
 @pytest.fixture
