@@ -11,6 +11,8 @@ from tools.bake import TEMPLATE
 
 from .choices import name
 
+pytestmark = pytest.mark.slow
+
 PROJECT = TEMPLATE / "<<cookiecutter.project>>"
 MANIFEST = Path(__file__).with_name("manifest.txt")
 DELIMITER = re.compile(rb"<<|<%|<#|%>|#>")

@@ -27,6 +27,8 @@ from tests.newcomer import (
 from tests.projects import small_project
 from tools.bake import bake
 
+pytestmark = pytest.mark.slow
+
 FEATURES = "src/model/features.py"
 WITHOUT_GH = next(code for code in inline(OWN_DATA) if code.startswith("git remote add origin URL"))
 
@@ -50,7 +52,6 @@ def report(shell: Shell) -> dict[str, object]:
     return found
 
 
-@pytest.mark.slow
 def test_ten_lines_of_the_readme_take_a_csv_to_a_verdict(shell: Shell) -> None:
     typed = lines(OWN_DATA)
     assert len(typed) <= 10
@@ -73,7 +74,6 @@ def test_ten_lines_of_the_readme_take_a_csv_to_a_verdict(shell: Shell) -> None:
     shell.type("make check && make test")
 
 
-@pytest.mark.slow
 def test_a_second_round_after_a_pulled_release_takes_the_same_lines(tmp_path: Path) -> None:
     shell = Shell(small_project(tmp_path), tmp_path / "home")
     branch, edit, commit, compare = lines(section("Make the model better"))
@@ -107,7 +107,6 @@ def test_a_second_round_after_a_pulled_release_takes_the_same_lines(tmp_path: Pa
     assert shell.read("dvc.lock"), "nothing was released since, so training wrote it"
 
 
-@pytest.mark.slow
 def test_three_classes_are_judged_by_the_gates_as_they_are_generated(shell: Shell) -> None:
     shell.type(GENERATED)
     wine = load_wine(as_frame=True)
@@ -132,7 +131,6 @@ def test_three_classes_are_judged_by_the_gates_as_they_are_generated(shell: Shel
     )
 
 
-@pytest.mark.slow
 def test_rows_over_50_mb_stay_out_of_git_and_smaller_ones_do_not(shell: Shell) -> None:
     shell.type(GENERATED)
     for name, size in {"small": 3_000_000, "large": 51 * 1024**2}.items():

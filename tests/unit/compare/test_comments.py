@@ -13,6 +13,8 @@ from tests.unit.compare.situations import SITUATIONS
 from tools import mermaid
 from tools.need import Missing
 
+pytestmark = pytest.mark.slow
+
 DECIMAL = re.compile(r"\d+\.\d+")
 FOLDER = Path(__file__).parent / "comments"
 
@@ -51,7 +53,6 @@ def test_every_file_is_of_a_situation() -> None:
     assert {file.name for file in FOLDER.iterdir()} == {path(name).name for name in SITUATIONS}
 
 
-@pytest.mark.slow
 def test_mermaid_reads_every_chart_of_these_comments() -> None:
     charts = [chart for file in sorted(FOLDER.iterdir()) for chart in mermaid.fenced(file.read_text(encoding="utf-8"))]
     try:

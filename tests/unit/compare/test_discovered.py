@@ -74,6 +74,7 @@ def test_a_planted_slice_is_found_and_said_in_words() -> None:
     assert f"| `{found[0].value}` |" in shown
 
 
+@pytest.mark.slow
 def test_equal_models_rarely_show_a_slice() -> None:
     rng = np.random.default_rng(7)
 

@@ -119,6 +119,7 @@ def test_a_value_that_loses_is_told_and_the_gap_is_wider() -> None:
     assert "`sex` = `f`" in text
 
 
+@pytest.mark.slow
 def test_equal_models_rarely_show_a_difference() -> None:
     """Whole days are swapped at random, so that neither model can be the fairer one."""
     rng = np.random.default_rng(7)

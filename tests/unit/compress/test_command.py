@@ -187,6 +187,7 @@ def test_rows_that_are_not_there_are_said_with_the_remedy(project: Project) -> N
         command.run(project.root, stages, fine, write=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("least", "passes"), [("0.30", True), ("0.99", False)], ids=["gates that pass", "gates that refuse"]
 )

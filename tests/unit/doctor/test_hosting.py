@@ -12,6 +12,8 @@ from mergeline.errors import ForgeTrouble
 from tests.local_forge.api import GitHubAPI, running
 from tests.unit.project import Project
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = "octo/flight-delays"
 PERMISSIONS = "actions/get-github-actions-default-workflow-permissions-repository"
 DENIED = {401: "Bad credentials", 403: "Resource not accessible by integration"}

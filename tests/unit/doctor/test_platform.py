@@ -14,6 +14,8 @@ from tests.local_forge.api import GitHubAPI
 from tests.unit.doctor.test_hosting import api, project
 from tests.unit.project import NAME, Project
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["api", "project"]
 
 ARN = "arn:aws:iam::123456789012"

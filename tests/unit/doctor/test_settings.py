@@ -15,6 +15,8 @@ from tests.local_forge.api import GitHubAPI
 from tests.unit.doctor.test_hosting import PERMISSIONS, api, project
 from tests.unit.project import TEMPLATE, Project
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["api", "project"]
 
 

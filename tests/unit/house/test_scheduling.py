@@ -14,6 +14,7 @@ def test_what_shares_a_thing_of_the_machine_is_there(path: str) -> None:
     assert (TEMPLATE / path).exists()
 
 
+@pytest.mark.slow
 def test_what_shares_a_thing_of_the_machine_is_left_out_where_tests_run_side_by_side() -> None:
     files = ("tests/unit/house/test_cluster.py", "tests/unit/house/test_need.py")
 

@@ -4,6 +4,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.tools import need
 from tests.unit.local_target.test_terraform import providers, terraform
 from tests.unit.platform.conftest import PLATFORM
@@ -13,6 +15,7 @@ def test_every_file_is_formatted() -> None:
     subprocess.run([need("terraform"), "fmt", "-check", "-diff", "-recursive", PLATFORM], check=True)
 
 
+@pytest.mark.slow
 def test_it_is_valid_and_keeps_what_it_promises(tmp_path: Path) -> None:
     copy = shutil.copytree(PLATFORM, tmp_path / "platform", ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*"))
     env = providers("aws", tmp_path)

@@ -15,6 +15,8 @@ from mergeline.release.manifest import Release, read_pin
 from mergeline.release.records import Deployment
 from tests.unit.project import Project
 
+pytestmark = pytest.mark.slow
+
 
 def release(project: Project, seed: int) -> Release:
     project.train(seed)

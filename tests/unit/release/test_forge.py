@@ -17,6 +17,8 @@ from mergeline.release.records import Deployment
 from tests.local_forge.api import GitHubAPI, running
 from tests.unit.project import Project
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = "octo/flight-delays"
 
 

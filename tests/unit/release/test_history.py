@@ -23,6 +23,8 @@ from mergeline.release.records import Deployment
 from mergeline.release.timeline import History
 from tests.unit.project import Project
 
+pytestmark = pytest.mark.slow
+
 Measured = tuple[float, float] | None
 LEVEL = 0.95
 
@@ -254,7 +256,6 @@ def test_a_broken_pin_is_left_out_and_said(project: Project) -> None:
     assert "`model ledger production`" in found.notes[0]
 
 
-@pytest.mark.slow
 def test_the_command_prints_the_table_and_json(project: Project) -> None:
     made = release(project, 1)
 
@@ -265,7 +266,6 @@ def test_the_command_prints_the_table_and_json(project: Project) -> None:
     assert json.loads(machines.stdout)["releases"][0]["release"] == made.id
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "code", "sentence"),
     [
@@ -330,7 +330,6 @@ def test_where_as_of_is_not_set_the_days_of_the_data_say_what_a_release_knew(pro
     assert "2013-01-01 to 2013-06-30" in drawn(history.run(project.root, "production", None))
 
 
-@pytest.mark.slow
 def test_the_command_judges_claims_on_the_rows_of_the_snapshot(project: Project) -> None:
     first = release(project, 1, as_of="2013-06-01")
     second = release(project, 2, as_of="2013-07-01", judged=verdict(first))
@@ -350,7 +349,6 @@ def test_the_command_judges_claims_on_the_rows_of_the_snapshot(project: Project)
     assert "Of 2 claims: 1 " in said.stdout
 
 
-@pytest.mark.slow
 def test_the_command_says_when_there_is_no_snapshot(project: Project) -> None:
     first = release(project, 1)
     release(project, 2, judged=verdict(first))

@@ -15,6 +15,8 @@ from mergeline.release.manifest import Release
 from mergeline.release.records import Deployment, State
 from tests.unit.project import Project
 
+pytestmark = pytest.mark.slow
+
 
 def release(project: Project, seed: int) -> Release:
     """Train a model, build its release."""

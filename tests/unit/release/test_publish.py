@@ -11,6 +11,8 @@ from mergeline.release import build, promotion, publish, records
 from tests.local_forge.api import GitHubAPI, Token, running
 from tests.unit.project import Project
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

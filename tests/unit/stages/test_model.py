@@ -23,6 +23,7 @@ def result(project: Project, name: str) -> Any:
     return json.loads((project.root / f"results/{name}.json").read_text())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["classification", "regression"])
 def test_the_bundle_answers_what_evaluate_measured(
     project_at: Callable[..., Project], tmp_path: Path, task: str
@@ -91,6 +92,7 @@ def test_refuses_to_train_on_one_class(project: Project) -> None:
     assert not (project.root / "results/estimator.pkl").exists()
 
 
+@pytest.mark.slow
 def test_held_out_rows_of_one_class_leave_a_metric_empty_with_its_reason(project: Project) -> None:
     project.rows(flights().with_columns(late=(pl.col("date") < "2013-06-01") & pl.col("late")))
 
@@ -112,6 +114,7 @@ def test_a_class_that_training_never_saw_empties_the_metrics(project: Project) -
     assert "label that no training row had" in result(project, "metrics")["metrics"]["log_loss"]["reason"]
 
 
+@pytest.mark.slow
 def test_three_classes_are_measured_and_served(project: Project) -> None:
     project.edit("src/model/schema.py", "late: bool = pa.Field(", "late: str = pa.Field(")
     grade = pl.when(pl.col("weekday") == 1).then(pl.lit("worst")).when("late").then(pl.lit("bad"))
@@ -126,6 +129,7 @@ def test_three_classes_are_measured_and_served(project: Project) -> None:
     assert result(project, "metrics")["metrics"]["accuracy"]["value"] > 0.3
 
 
+@pytest.mark.slow
 def test_the_explanation_names_the_rule_that_made_the_labels(project: Project) -> None:
     project.rows(flights().with_columns(late=pl.col("departure_minute") > 900))
 

@@ -11,6 +11,8 @@ from mergeline import bundle
 
 from .conftest import Project
 
+pytestmark = pytest.mark.slow
+
 SCHEMA = """
 from datetime import datetime
 

@@ -13,6 +13,8 @@ from mergeline.stages import refit
 
 from .conftest import Project
 
+pytestmark = pytest.mark.slow
+
 
 def scores(project: Project, model: bytes) -> list[float]:
     served = bundle.load(project.root / "bundle")

@@ -8,6 +8,7 @@ from mergeline.errors import NotServable
 from .conftest import Project
 
 
+@pytest.mark.slow
 def test_a_model_above_the_limit_is_refused_with_size_limit_and_remedy(project: Project) -> None:
     project.set(export={"compress": {"max_bytes": 1000}})
 
@@ -20,6 +21,7 @@ def test_a_model_above_the_limit_is_refused_with_size_limit_and_remedy(project: 
     assert not list(project.root.glob("*bundle*"))
 
 
+@pytest.mark.slow
 def test_a_model_of_just_the_limit_passes_and_is_lean(project: Project) -> None:
     project.until("export")
     model = project.root / "bundle/model.onnx"

@@ -16,6 +16,7 @@ from mergeline.stages import table, threshold
 from .conftest import Project, flights
 
 
+@pytest.mark.slow
 def test_the_best_threshold_is_the_one_that_trying_all_gives() -> None:
     rng = np.random.default_rng(7)
     for _ in range(20):

@@ -39,7 +39,7 @@ def test_what_is_not_masked_is_there_in_its_kind(bundle: Bundle, log: Callable[.
 
 
 @pytest.mark.parametrize(
-    ("name", "plain"), [("distance", "1234"), ("planned", "2013-06-05"), ("origin", "Łódź"), ("carrier", '"UA"')]
+    ("name", "plain"), [("distance", "1234.5"), ("planned", "2013-06-05"), ("origin", "Łódź"), ("carrier", '"UA"')]
 )
 def test_a_masked_value_is_nowhere_in_the_folder(
     bundle: Bundle, log: Callable[..., Log], name: str, plain: str
