@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -19,8 +20,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from . import columns
-from .columns import Kind, Masking, Raw
+from .columns import Kind, Masking, Raw, Table
 from .config import Task
 from .errors import BadData, Integrity
 
@@ -38,7 +38,7 @@ class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kind: Kind
 
 
-class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, dict=True):
     """What a request carries and what an answer means.
 
     `columns` are the raw columns without the label. `classes` are the labels in the order of the model's
@@ -62,6 +62,11 @@ class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     def masking(self) -> dict[str, Masking]:
         """Give `masked`, empty where it is absent."""
         return self.masked or {}
+
+    @cached_property
+    def table(self) -> Table:
+        """Give the raw columns with their kinds."""
+        return Table({column.name: column.kind for column in self.columns})
 
 
 class Smoke(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -133,22 +138,24 @@ def matrices(
             f"src/model/features.py cannot work with these rows: {reason:.200}",
             "Let it use columns of src/model/schema.py only, and take every value of their kinds, missing ones too.",
         ) from error
-    rows = len(next(iter(raw.values()))) if raw else 0
+    shape = (len(next(iter(raw.values()))) if raw else 0,)
     for name in (*numeric, *categorical):
         if name not in made:
             raise BadData(
                 f"src/model/features.py gives no feature {name}", "Return every name of NUMERIC and CATEGORICAL."
             )
-        if np.shape(made[name]) != (rows,):
-            raise BadData(f"src/model/features.py: feature {name} has shape {np.shape(made[name])}, not ({rows},)")
-    numbers = np.empty((rows, len(numeric)), dtype=np.float32)
-    for i, name in enumerate(numeric):
-        try:
-            with np.errstate(over="ignore"):  # beyond float32 is infinite, in training too
+        if np.shape(made[name]) != shape:
+            raise BadData(f"src/model/features.py: feature {name} has shape {np.shape(made[name])}, not {shape}")
+    numbers = np.empty((*shape, len(numeric)), dtype=np.float32)
+    texts = np.empty((*shape, len(categorical)), dtype=object)
+    with np.errstate(over="ignore"):  # beyond float32 is infinite, in training too
+        for i, name in enumerate(numeric):
+            try:
                 numbers[:, i] = made[name]
-        except (TypeError, ValueError) as error:
-            raise BadData(f"src/model/features.py: feature {name} of NUMERIC is no number: {error!s:.100}") from error
-    texts = np.empty((rows, len(categorical)), dtype=object)
+            except (TypeError, ValueError) as error:
+                raise BadData(
+                    f"src/model/features.py: feature {name} of NUMERIC is no number: {error!s:.100}"
+                ) from error
     for i, name in enumerate(categorical):
         texts[:, i] = made[name]
     return numbers, texts
@@ -160,7 +167,7 @@ def raw_from_rows(signature: Signature, rows: Sequence[Mapping[str, Any]]) -> Ra
     Raises:
         BadData: a value does not fit its column's kind.
     """
-    return {c.name: columns.column(c.kind, [row.get(c.name) for row in rows], c.name) for c in signature.columns}
+    return signature.table.raw(lambda names: [row.get(name) for name in names for row in rows], len(rows))
 
 
 def labels(scores: NDArray[np.float64], signature: Signature) -> list[str]:

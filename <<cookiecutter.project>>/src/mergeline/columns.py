@@ -5,8 +5,10 @@ A dtype that depends on the batch (a column without a null is an integer, with o
 training and serving differ; here the kind decides, never the values.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from types import NoneType
 from typing import Any, Literal, TypeAlias
 
@@ -35,10 +37,7 @@ def number(values: Sequence[Any], name: str) -> NDArray[np.float64]:
     Raises:
         BadData: a value is no number, or an integer beyond 2^53 that float64 cannot hold.
     """
-    kinds = set(map(type, values))
-    if kinds <= {float, bool, NoneType}:
-        return np.array(values, dtype=np.float64)
-    if kinds <= {float, bool, NoneType, int} and all(-LARGEST_INTEGER <= v <= LARGEST_INTEGER for v in values if v):
+    if _plain(values):
         return np.array(values, dtype=np.float64)
     out = np.empty(len(values), dtype=np.float64)
     for i, value in enumerate(values):
@@ -51,6 +50,16 @@ def number(values: Sequence[Any], name: str) -> NDArray[np.float64]:
         else:
             raise BadData(f"column {name}, row {i}: {value!r:.60} is no number", "Send a number or null.")
     return out
+
+
+def _plain(values: Sequence[Any]) -> bool:
+    """Say whether numpy reads these values as numbers by itself: true of what JSON has, but for far integers."""
+    kinds = set(map(type, values))
+    if kinds <= {float, bool, NoneType}:
+        return True
+    return kinds <= {float, bool, NoneType, int} and all(
+        -LARGEST_INTEGER <= value <= LARGEST_INTEGER for value in values if value
+    )
 
 
 def text(values: Iterable[Any], name: str) -> NDArray[np.object_]:
@@ -98,3 +107,46 @@ _MAKERS = {"number": number, "text": text, "time": time}
 def column(kind: Kind, values: Sequence[Any], name: str) -> NDArray[Any]:
     """Make one raw column of `kind`, shape (n,), from Python values. Raises BadData."""
     return _MAKERS[kind](values, name)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Which raw columns there are: name to kind in order, and the names of those that can be made together."""
+
+    kinds: dict[str, Kind]
+
+    @cached_property
+    def numbers(self) -> list[str]:
+        """Give the columns of numbers."""
+        return [name for name, kind in self.kinds.items() if kind == "number"]
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """Give the columns of text."""
+        return [name for name, kind in self.kinds.items() if kind == "text"]
+
+    def raw(self, values: Callable[[Sequence[str]], Sequence[Any]], rows: int) -> Raw:
+        """Make the raw columns.
+
+        The numbers lie in one array, and the texts in another: of one row, an array for each would cost more than its
+        score.
+
+        Args:
+            values: gives the Python values of some columns by name, one column after the other, `rows` of each.
+            rows: in each column.
+
+        Raises:
+            BadData: a value does not fit its column's kind.
+        """
+        made: Raw = {}
+        if _plain(numbers := values(self.numbers)):
+            block = np.array(numbers, dtype=np.float64).reshape(len(self.numbers), rows)
+            made.update(zip(self.numbers, block, strict=True))
+        texts = [MISSING if value is None else value for value in values(self.texts)]
+        if set(map(type, texts)) <= {str}:
+            block = np.array(texts, dtype=object).reshape(len(self.texts), rows)
+            made.update(zip(self.texts, block, strict=True))
+        return {
+            name: made[name] if name in made else column(kind, values([name]), name)
+            for name, kind in self.kinds.items()
+        }

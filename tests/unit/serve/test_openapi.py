@@ -1,7 +1,6 @@
 """The server's own OpenAPI document tells the truth: it is valid, and requests and answers fit it."""
 
 import asyncio
-from collections.abc import MutableMapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,8 @@ from mergeline.serve import openapi
 from mergeline.serve.app import Application
 from mergeline.serve.experiment.arms import Arms
 from mergeline.serve.settings import Settings
+from mergeline.serve.wire import JSON
+from tests.unit.serve import asgi
 from tests.unit.serve.made import export
 
 CLASSES = {"regression": (), "two": ("no", "yes"), "three": ("early", "late", "on time")}
@@ -29,20 +30,11 @@ def task(request: pytest.FixtureRequest, tmp_path: Path, folder: Path) -> Bundle
     return bundles.load(folder if name == "two" else export(tmp_path / name, classes=CLASSES[name]))
 
 
-def ask(app: Application, path: str, body: Any = None, kind: str = "application/json") -> tuple[int, bytes]:
-    """Send one request; POST when there is a body."""
-    sent: list[MutableMapping[str, Any]] = []
-    content = body.encode() if isinstance(body, str) else msgspec.json.encode(body)
-
-    async def receive() -> MutableMapping[str, Any]:
-        return {"type": "http.request", "body": content}
-
-    async def send(message: MutableMapping[str, Any]) -> None:
-        sent.append(message)
-
-    headers = [(b"content-type", kind.encode())]
-    asyncio.run(app({"path": path, "method": "GET" if body is None else "POST", "headers": headers}, receive, send))
-    return sent[0]["status"], sent[1]["body"]
+def ask(app: Application, path: str, body: Any = None, kind: str = JSON) -> tuple[int, bytes]:
+    """Send one request; POST when there is a body, which is text or will be JSON."""
+    content = None if body is None else body.encode() if isinstance(body, str) else msgspec.json.encode(body)
+    status, _, answer = asyncio.run(asgi.ask(app, path, content, kind=kind))
+    return status, answer
 
 
 def validator(document: dict[str, Any], schema: Any) -> Draft202012Validator:

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import socket
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -19,33 +19,12 @@ from mergeline.serve.experiment.arms import Arms
 from mergeline.serve.limits import INLINE_BYTES, Limits
 from mergeline.serve.settings import Settings
 from mergeline.serve.wire import Bounds, Refused
+from tests.unit.serve.asgi import ask
 from tests.unit.serve.load import BODY
 from tests.unit.serve.servers import Running
 
 TOKENS = ("first", "second")
 HASHES = tuple(hashlib.sha256(token.encode()).digest() for token in TOKENS)
-
-
-async def ask(
-    app: Application,
-    path: str,
-    body: bytes | None = None,
-    token: str | None = None,
-    receive: Callable[[], Awaitable[MutableMapping[str, Any]]] | None = None,
-) -> tuple[int, dict[bytes, bytes], bytes]:
-    """Send one request; POST when there is a body."""
-    sent: list[MutableMapping[str, Any]] = []
-
-    async def whole() -> MutableMapping[str, Any]:
-        return {"type": "http.request", "body": body}
-
-    async def send(message: MutableMapping[str, Any]) -> None:
-        sent.append(message)
-
-    headers = [(b"authorization", f"Bearer {token}".encode())] if token is not None else []
-    method = "GET" if body is None else "POST"
-    await app({"path": path, "method": method, "headers": headers}, receive or whole, send)
-    return sent[0]["status"], dict(sent[0]["headers"]), sent[1]["body"]
 
 
 def test_every_listed_token_may_ask_and_no_other(bundle: Bundle) -> None:
@@ -130,13 +109,13 @@ def test_a_small_request_is_answered_while_a_big_one_is_scored() -> None:
             assert free.wait(20)
             done.append("big")
 
-        def small() -> None:
+        async def small() -> None:
             done.append("small")
             free.set()
 
-        task = asyncio.create_task(limits.run(INLINE_BYTES + 1, big))
+        task = asyncio.create_task(limits.apart(big))
         await asyncio.sleep(0)
-        await limits.run(INLINE_BYTES, small)
+        await small()
         await task
         return done
 

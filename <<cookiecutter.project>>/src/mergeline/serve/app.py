@@ -1,6 +1,5 @@
 """The scoring server as a plain ASGI application over one bundle: no framework, so one row costs little."""
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from http import HTTPStatus
@@ -11,7 +10,7 @@ from ..bundle import Bundle
 from . import docs, metrics, openapi, request, wire
 from .experiment.arms import Arms
 from .journal import Journal
-from .limits import Limits
+from .limits import INLINE_BYTES, Limits
 from .metrics import CONTENT_TYPE, Metrics
 from .request import Gone, Receive, Request, Scope
 from .scoring import PROTOCOLS, Prediction, encode
@@ -156,11 +155,11 @@ class Application:
         kind = wire.content(asked.header(b"content-type"), asked.header(b"content-encoding"), protocol.types)
         with self._limits.accepted():
             body = await request.body(receive, self.settings.max_bytes)
-            await asyncio.sleep(0)  # those that came at the same time take their places before one is scored
             arms = self._arms
-            answer, made = await self._limits.run(
-                len(body), lambda: arms.predict(asked, protocol, kind, body, self._bounds)
-            )
+            if len(body) > INLINE_BYTES:
+                answer, made = await self._limits.apart(lambda: arms.predict(asked, protocol, kind, body, self._bounds))
+            else:
+                answer, made = await arms.predict_together(asked, protocol, kind, body, self._bounds)
         self._count(made)
         if self._journal is not None:
             self._journal.predicted(made, arms, len(body))

@@ -103,7 +103,7 @@ def _from_csv(body: bytes, signature: Signature, bounds: Bounds) -> Raw:
         if names is None:
             raise Refused(HTTPStatus.BAD_REQUEST, "the body is no CSV with a header: it is empty")
         wire.check_columns(len(names), signature, bounds)
-        kinds = {column.name: column.kind for column in signature.columns}
+        kinds = signature.table.kinds
         places = {name: i for i, name in enumerate(names) if name in kinds}
         rows: list[list[str]] = []
         for line in lines:

@@ -38,8 +38,6 @@ class Limits:
         finally:
             self._accepted -= 1
 
-    async def run(self, size: int, work: Callable[[], T]) -> T:
-        """Do the work of a body of `size` bytes: here, or in the thread while others get a turn here."""
-        if size <= INLINE_BYTES:
-            return work()
+    async def apart(self, work: Callable[[], T]) -> T:
+        """Do the work of a big request in the thread for them, while others get a turn here."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)

@@ -1,6 +1,6 @@
 """What is read of a request before its body means anything: its headers, its id, its bytes."""
 
-import uuid
+import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -30,7 +30,7 @@ class Request:
 
     def __post_init__(self) -> None:
         given = self.header(b"x-request-id")
-        self.id = given if 0 < len(given) <= 128 and given.isascii() and given.isprintable() else uuid.uuid4().hex
+        self.id = given if 0 < len(given) <= 128 and given.isascii() and given.isprintable() else os.urandom(16).hex()
 
     def header(self, name: bytes) -> str:
         """Give a header's text by its lower-case name; empty where it is absent."""

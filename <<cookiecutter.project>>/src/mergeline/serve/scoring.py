@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 import numpy as np
@@ -61,6 +61,19 @@ class Prediction:
         return replace(self, raw=raw, scores=self.scores[which], labels=labels, assigned=None, keys=None)
 
 
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A request's raw columns, shape (n,) each; `start` is when its body was whole, `seconds` what parsing took."""
+
+    raw: Raw
+    start: float
+    seconds: float
+
+
+Scored: TypeAlias = tuple[NDArray[np.float64], float, float]
+"""Scores, (n, classes) or (n, 1), and the seconds that features and model took."""
+
+
 def predict(
     bundle: Bundle,
     release: str | None,
@@ -71,15 +84,32 @@ def predict(
     bounds: Bounds = BOUNDS,
 ) -> tuple[bytes, Prediction]:
     """Give the answer's bytes, and what there is to tell of it. Raises Refused."""
+    found = read(bundle, protocol, kind, body, bounds)
+    return told(bundle, release, protocol, request, found, score(bundle, found.raw))
+
+
+def read(bundle: Bundle, protocol: Protocol, kind: str, body: bytes, bounds: Bounds) -> Read:
+    """Make raw columns of a body. Raises Refused."""
     start = time.perf_counter()
     raw = protocol.read(body, kind, bundle.signature, bounds)
-    parsed = time.perf_counter() - start
+    return Read(raw, start, time.perf_counter() - start)
+
+
+def score(bundle: Bundle, raw: Raw) -> Scored:
+    """Score raw columns. Raises Refused (422) when the author's code cannot work with them."""
     try:
-        scores, features, model = bundle.timed(raw)
+        return bundle.timed(raw)
     except BadData as error:
         raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
+
+
+def told(
+    bundle: Bundle, release: str | None, protocol: Protocol, request: str, found: Read, scored: Scored
+) -> tuple[bytes, Prediction]:
+    """Give the answer's bytes, and what there is to tell of it. Raises Refused (422) where a score is not finite."""
+    scores, features, model = scored
     labels = wire.labels(scores, bundle.signature)
     who = {"release": release, "bundle": bundle.id} if protocol.names else {}
     answer = encode(who | protocol.answer(scores, labels, bundle.signature))
-    stages = (parsed, features, model)
-    return answer, Prediction(request, raw, scores, labels, time.perf_counter() - start, stages)
+    stages = (found.seconds, features, model)
+    return answer, Prediction(request, found.raw, scores, labels, time.perf_counter() - found.start, stages)

@@ -7,13 +7,14 @@ those of the bundle's signature. Everything else is refused with a status of the
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from itertools import chain
 from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import bundle, columns
+from .. import bundle
 from ..bundle import Signature
 from ..columns import Raw
 from ..errors import BadData
@@ -108,7 +109,7 @@ def _raw(content: bytes, signature: Signature, bounds: Bounds) -> Raw:
 def from_rows(rows: Sequence[Any], signature: Signature, bounds: Bounds) -> Raw:
     """Make raw columns of rows. Raises Refused, BadData."""
     check_rows(len(rows), bounds)
-    known = {column.name for column in signature.columns}
+    known = signature.table.kinds
     most = bounds.columns + len(known)
     for i, row in enumerate(rows):
         if not isinstance(row, dict):
@@ -119,7 +120,7 @@ def from_rows(rows: Sequence[Any], signature: Signature, bounds: Bounds) -> Raw:
             )
         if len(row) > most:
             check_columns(len(row), signature, bounds)
-        if known.isdisjoint(row):
+        if not any(name in row for name in known):
             raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, f"row {i} has {_none_of(signature)}")
     return bundle.raw_from_rows(signature, rows)
 
@@ -127,7 +128,7 @@ def from_rows(rows: Sequence[Any], signature: Signature, bounds: Bounds) -> Raw:
 def from_columns(table: Mapping[str, Any], signature: Signature, bounds: Bounds) -> Raw:
     """Make raw columns of columns. Raises Refused, BadData."""
     check_columns(len(table), signature, bounds)
-    given = {column.name: table[column.name] for column in signature.columns if column.name in table}
+    given = {name: table[name] for name in signature.table.kinds if name in table}
     if not given:
         raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, f"the table has {_none_of(signature)}")
     for name, values in given.items():
@@ -139,7 +140,9 @@ def from_columns(table: Mapping[str, Any], signature: Signature, bounds: Bounds)
     count = lengths.pop()
     check_rows(count, bounds)
     absent = [None] * count
-    return {c.name: columns.column(c.kind, given.get(c.name, absent), c.name) for c in signature.columns}
+    return signature.table.raw(
+        lambda names: list(chain.from_iterable(given.get(name, absent) for name in names)), count
+    )
 
 
 def check_columns(count: int, signature: Signature, bounds: Bounds) -> None:
@@ -175,8 +178,7 @@ def labels(scores: NDArray[np.float64], signature: Signature) -> list[str]:
     Raises:
         Refused: 422, the model has no finite answer for a row.
     """
-    finite = np.isfinite(scores).all(axis=1)
-    if not finite.all():
+    if not np.isfinite(scores.sum()) and not (finite := np.isfinite(scores).all(axis=1)).all():
         raise Refused(
             HTTPStatus.UNPROCESSABLE_ENTITY,
             f"row {int(finite.argmin())}: the model has no finite answer for its values",

@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from mergeline.bundle import Bundle
 from mergeline.serve.experiment.arms import Arms, Beside, Experiment
 from mergeline.serve.request import Request
 from mergeline.serve.scoring import PREDICT, PROTOCOLS, Prediction
-from mergeline.serve.wire import JSON
+from mergeline.serve.wire import BOUNDS, JSON
 from tests.unit.serve.made import export
 
 
@@ -58,7 +59,9 @@ class Server:
 
     def ask(self, body: Any, path: str = PREDICT, **headers: str) -> tuple[dict[str, Any], Prediction]:
         sent = {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
-        answer, made = self.arms.predict(Request("POST", path, sent), PROTOCOLS[path], JSON, msgspec.json.encode(body))
+        asked, content = Request("POST", path, sent), msgspec.json.encode(body)
+        answering = self.arms.predict_together(asked, PROTOCOLS[path], JSON, content, BOUNDS)
+        answer, made = asyncio.run(answering)
         return msgspec.json.decode(answer), made
 
 

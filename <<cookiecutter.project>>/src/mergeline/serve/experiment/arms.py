@@ -1,5 +1,7 @@
 """Answers a request by the pinned release, by the experiment's, or each row by the one that it is assigned to."""
 
+import asyncio
+import functools
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -16,6 +18,7 @@ from ...experiments import Kind, unlike
 from .. import scoring, wire
 from ..request import Request
 from ..scoring import Prediction, Protocol, encode
+from ..together import Together
 from ..wire import BOUNDS, Bounds, Refused
 from . import assignment
 from .breaker import Breaker
@@ -101,19 +104,36 @@ class Arms:
 
     def __init__(self, bundle: Bundle, release: str | None, beside: Beside | None = None, trouble: str = "") -> None:
         self.bundle, self.release, self.beside, self.trouble = bundle, release, beside, trouble
+        self._together = Together(functools.partial(scoring.score, bundle))
 
     def predict(
         self, asked: Request, protocol: Protocol, kind: str, body: bytes, bounds: Bounds = BOUNDS
     ) -> tuple[bytes, Prediction]:
-        """Give the answer's bytes, and what there is to tell of it. Raises Refused."""
-        beside = self.beside
-        if beside is None:
-            return scoring.predict(self.bundle, self.release, protocol, asked.id, kind, body, bounds)
-        if beside.shadow is not None:
-            answer, made = scoring.predict(self.bundle, self.release, protocol, asked.id, kind, body, bounds)
-            beside.shadow.offer(asked.id, made.raw, made.scores)
-            return answer, made
-        return self._each(beside, asked, protocol, kind, body, bounds)
+        """Give the answer's bytes, and what there is to tell of it; in any thread. Raises Refused."""
+        if (beside := self._answering) is not None:
+            return self._each(beside, asked, protocol, kind, body, bounds)
+        return self._shadowed(*scoring.predict(self.bundle, self.release, protocol, asked.id, kind, body, bounds))
+
+    async def predict_together(
+        self, asked: Request, protocol: Protocol, kind: str, body: bytes, bounds: Bounds
+    ) -> tuple[bytes, Prediction]:
+        """Give what `predict` gives, for what comes at the same time in one call of the model. Raises Refused."""
+        if (beside := self._answering) is not None:
+            await asyncio.sleep(0)  # those that came at the same time take their places before one is scored
+            return self._each(beside, asked, protocol, kind, body, bounds)
+        found = scoring.read(self.bundle, protocol, kind, body, bounds)
+        scored = await self._together.scores(found.raw)
+        return self._shadowed(*scoring.told(self.bundle, self.release, protocol, asked.id, found, scored))
+
+    @property
+    def _answering(self) -> Beside | None:
+        """Give the experiment's release where it answers requests, not where it is a shadow."""
+        return None if self.beside is None or self.beside.shadow is not None else self.beside
+
+    def _shadowed(self, answer: bytes, made: Prediction) -> tuple[bytes, Prediction]:
+        if self.beside is not None and self.beside.shadow is not None:
+            self.beside.shadow.offer(made.request, made.raw, made.scores)
+        return answer, made
 
     def counts(self) -> Mapping[str, float]:
         """Give what is counted of an experiment, by name; nothing where the pin has none."""
