@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from mergeline.errors import DeploymentFailed, Usage
-from mergeline.release import build, promotion, retarget, targets, terraform
+from mergeline.release import build, experiment, promotion, retarget, targets, terraform
 from tests.unit.project import NAME, TEMPLATE, Project
 
 STAGING = Path("infra/environments/staging")
@@ -93,6 +93,15 @@ def test_promotion_refuses_what_the_target_cannot_run(target: str, project: Proj
     assert project.pinned("staging") is None
 
 
+def test_a_move_wants_an_image_of_the_experiment_s_release_too(project: Project) -> None:
+    made = build.run(project.root, image=None).release
+    good = msgspec.structs.replace(made, image=IMAGES["registry"])
+    given(project, kubernetes={"address": "http://x.y"})
+
+    with pytest.raises(Usage, match=f"release {made.id[:12]} has no image"):
+        targets.need(project.root, "staging", "kubernetes", [good, made])
+
+
 def test_a_move_to_a_cluster_wants_to_know_how_it_is_reached(project: Project) -> None:
     with pytest.raises(Usage, match="says nothing of kubernetes"):
         retarget.run(project.root, "staging", "kubernetes")
@@ -139,3 +148,24 @@ def test_a_text_of_an_object_in_the_variables_is_found(text: str, found: str | N
     (project.root / STAGING / "terraform.tfvars").write_text(text)
 
     assert terraform.given(project.root, "staging", "kubernetes", "namespace") == found
+
+
+@pytest.mark.parametrize("target", [name for name, runs in RUNS.items() if "none" not in runs])
+def test_an_experiment_is_refused_whose_image_the_target_cannot_run(target: str, project: Project) -> None:
+    build.run(project.root, image=None)
+    promotion.promote(project.root, "staging", release=None, pull_request=False)
+    settle(project, target)
+    project.train(5)
+    other = build.run(project.root, image=None).release
+
+    with pytest.raises(Usage, match=f"has no image.*, and staging runs on {target}"):
+        experiment.start(
+            project.root,
+            "staging",
+            release=other.id,
+            kind="ab",
+            share=None,
+            key=None,
+            limits=[],
+            pull_request=False,
+        )

@@ -107,9 +107,8 @@ def run(
     target = targets.of(root, environment)
     rehearse = vanishes(root, environment, rehearse=rehearse)
     watched = config.gates(root).promotion.watch_minutes if watch and release and not rehearse else 0.0
-    folder = store.fetch(release.model.bundle_id, root, release.id) if release else None
-    if pin.experiment:
-        store.fetch(pin.experiment.release.model.bundle_id, root, pin.experiment.release.id)
+    folders = [store.fetch(one.model.bundle_id, root, one.id) for one in pin.releases]
+    folder = folders[0] if folders else None
     with processes.locked(terraform.folder(root, environment) / "deploying", f"a deployment of {environment}"):
         terraform.init(root, environment)
         before = terraform.outputs(root, environment) or terraform.lost(root, environment)

@@ -9,7 +9,7 @@ from .. import bundle, config, store
 from ..bundle import Signature
 from ..errors import Conflict, Usage
 from ..experiments import LIMITS, Kind, unlike
-from . import commits, ledger, pins, promotion
+from . import commits, ledger, pins, promotion, targets, terraform
 from .manifest import Experiment, Pin, Release
 
 CANARY = {"errors": 0.01}
@@ -40,7 +40,8 @@ def start(
         pull_request: push a branch and open a pull request; nothing moves here.
 
     Raises:
-        Usage: no release is pinned, the same one is, it is not known, or an option does not fit.
+        Usage: no release is pinned, the same one is, it is not known or has no image that the environment's target runs,
+            or an option does not fit.
         Conflict: an experiment runs, or the release did not run in the environment before.
         RepositoryTrouble, Integrity: as `promotion.promote`.
     """
@@ -62,6 +63,7 @@ def start(
         chosen = pins.find(known, release)
         if chosen.id == pinned.id:
             raise Usage(f"{environment} is pinned to {chosen.id[:12]} already", "Name another with --release.")
+        targets.need_image(terraform.target(root, environment), environment, chosen)
         order = config.gates(root).promotion.order
         if environment in order[1:]:
             promotion.ran(root, order[order.index(environment) - 1], chosen)

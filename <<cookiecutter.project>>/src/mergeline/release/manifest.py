@@ -124,6 +124,12 @@ class Pin(_Record, frozen=True, kw_only=True):
     release: Release | None
     experiment: Experiment | None = None
 
+    @property
+    def releases(self) -> list[Release]:
+        """Give what runs: the pinned release first, then the experiment's."""
+        beside = self.experiment.release if self.experiment else None
+        return [release for release in (self.release, beside) if release is not None]
+
 
 def short(release: str | None) -> str:
     """Give as much of a release's id as a person reads; "none" for none."""

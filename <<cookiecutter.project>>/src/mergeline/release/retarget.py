@@ -5,7 +5,7 @@ from pathlib import Path
 from .. import processes, state, store
 from ..errors import Integrity, MergelineError, Usage
 from . import manifest, pins, smoke, targets, terraform
-from .manifest import Release
+from .manifest import Pin, Release
 
 LOCAL_ALONE = "dev"
 
@@ -22,10 +22,12 @@ def run(root: Path, environment: str, target: str) -> str:
     pins.check(root, environment)
     at = root / pins.FOLDER / environment / "target.tf"
     before = at.read_text(encoding="utf-8")
-    release = manifest.read_pin(root / pins.path(environment)).release
+    pin = manifest.read_pin(root / pins.path(environment))
+    release = pin.release
     old = terraform.target(root, environment)
-    _refuse(root, environment, target, old, release)
-    folder = store.fetch(release.model.bundle_id, root, release.id) if release else None
+    _refuse(root, environment, target, old, pin)
+    folders = [store.fetch(one.model.bundle_id, root, one.id) for one in pin.releases]
+    folder = folders[0] if folders else None
     with processes.locked(terraform.folder(root, environment) / "deploying", f"a deployment of {environment}"):
         terraform.init(root, environment)
         ran = bool(terraform.outputs(root, environment))
@@ -40,7 +42,7 @@ def run(root: Path, environment: str, target: str) -> str:
     return f"{environment}: moved from {old} to {target}, {runs}. Commit {pins.FOLDER}/{environment}/target.tf."
 
 
-def _refuse(root: Path, environment: str, target: str, old: str | None, release: Release | None) -> None:
+def _refuse(root: Path, environment: str, target: str, old: str | None, pin: Pin) -> None:
     if old is None:
         raise Integrity(f"{pins.FOLDER}/{environment}/target.tf names no module of {targets.MODULES}")
     if target not in targets.TARGETS:
@@ -49,7 +51,7 @@ def _refuse(root: Path, environment: str, target: str, old: str | None, release:
         raise Usage(f"{environment} runs on {target} already", f"`model deploy {environment}` applies its pin.")
     if environment == LOCAL_ALONE:
         raise Usage(f"{environment} is always local", "Name another environment.")
-    targets.need(root, environment, target, release)
+    targets.need(root, environment, target, pin.releases)
 
 
 def _apply(root: Path, environment: str, target: str, release: Release | None, folder: Path | None) -> str:

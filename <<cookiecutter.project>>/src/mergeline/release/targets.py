@@ -141,11 +141,11 @@ def need_image(target: str | None, environment: str, release: Release) -> None:
         raise Usage(f"release {release.id[:12]} {wanted.lacks}, and {environment} runs on {target}", wanted.remedy)
 
 
-def need(root: Path, environment: str, target: str, release: Release | None) -> None:
+def need(root: Path, environment: str, target: str, releases: Sequence[Release]) -> None:
     """Refuse a move to a target that could not end well, before anything is destroyed.
 
     Raises:
-        Usage: a file or an input is missing, or the release has no image that the target runs.
+        Usage: a file or an input is missing, or one of the releases has no image that the target runs.
         ToolMissing, DeploymentFailed: what the target runs on does not answer.
     """
     one, folder = TARGETS[target], pins.FOLDER + "/" + environment
@@ -157,7 +157,7 @@ def need(root: Path, environment: str, target: str, release: Release | None) -> 
             f"{folder}/terraform.tfvars says nothing of {target}",
             f"Add {target} = {one.inputs} as docs/runbook.md shows.",
         )
-    if release is not None:
+    for release in releases:
         need_image(target, environment, release)
     one.ready(root, environment)
 

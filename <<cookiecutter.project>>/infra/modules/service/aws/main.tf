@@ -42,7 +42,31 @@ locals {
     var.env,
     { MERGELINE_RELEASE = try(var.pin.release.id, "") },
     length(var.token_hashes) == 0 ? {} : { MERGELINE_TOKEN_HASHES = join(" ", sort(var.token_hashes)) },
-    var.pin.experiment == null ? {} : { MERGELINE_EXPERIMENT = jsonencode(var.pin.experiment) },
+    var.pin.experiment == null ? {} : { MERGELINE_EXPERIMENT = jsonencode(var.pin.experiment), MERGELINE_BUNDLES = "/bundles" },
+  )
+  beside = var.pin.experiment == null ? {} : { (var.pin.experiment.release.model.bundle_id) = try(coalesce(var.pin.experiment.release.image), "") }
+
+  takes_bundle = {
+    mountPoints = [{ sourceVolume = "bundles", containerPath = "/bundles", readOnly = true }]
+    dependsOn   = [{ containerName = "bundle", condition = "SUCCESS" }]
+  }
+
+  # What both containers have.
+  container = merge(
+    {
+      user                   = "10001:10001"
+      readonlyRootFilesystem = true
+      linuxParameters        = { initProcessEnabled = true, capabilities = { drop = ["ALL"] } }
+      logConfiguration = {
+        logDriver = "awslogs"
+        options = {
+          awslogs-group         = aws_cloudwatch_log_group.server.name
+          awslogs-region        = data.aws_region.current.name
+          awslogs-stream-prefix = "server"
+        }
+      }
+    },
+    var.registry_credentials_arn == null ? {} : { repositoryCredentials = { credentialsParameter = var.registry_credentials_arn } },
   )
 }
 
@@ -70,36 +94,48 @@ resource "aws_ecs_task_definition" "server" {
   execution_role_arn       = aws_iam_role.execution.arn
   task_role_arn            = aws_iam_role.server.arn
 
-  container_definitions = jsonencode([merge(
-    {
-      name                   = "server"
-      image                  = local.image
-      essential              = true
-      user                   = "10001:10001"
-      readonlyRootFilesystem = true
-      stopTimeout            = 45 # longer than the server's own drain
-      portMappings           = [{ containerPort = 8000, hostPort = 8000, protocol = "tcp" }]
-      environment            = [for name in sort(keys(local.environment)) : { name = name, value = local.environment[name] }]
-      secrets                = [for name in sort(keys(var.secrets)) : { name = name, valueFrom = var.secrets[name] }]
-      linuxParameters        = { initProcessEnabled = true, capabilities = { drop = ["ALL"] } }
-      healthCheck = {
-        command     = ["CMD", "python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/ready', timeout=2)"]
-        interval    = 10
-        timeout     = 3
-        retries     = 3
-        startPeriod = 30
-      }
-      logConfiguration = {
-        logDriver = "awslogs"
-        options = {
-          awslogs-group         = aws_cloudwatch_log_group.server.name
-          awslogs-region        = data.aws_region.current.name
-          awslogs-stream-prefix = "server"
+  dynamic "volume" {
+    for_each = local.beside
+    content {
+      name = "bundles"
+    }
+  }
+
+  container_definitions = jsonencode(concat(
+    [merge(
+      local.container,
+      {
+        name         = "server"
+        image        = local.image
+        essential    = true
+        stopTimeout  = 45 # longer than the server's own drain
+        portMappings = [{ containerPort = 8000, hostPort = 8000, protocol = "tcp" }]
+        environment  = [for name in sort(keys(local.environment)) : { name = name, value = local.environment[name] }]
+        secrets      = [for name in sort(keys(var.secrets)) : { name = name, valueFrom = var.secrets[name] }]
+        healthCheck = {
+          command     = ["CMD", "python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/ready', timeout=2)"]
+          interval    = 10
+          timeout     = 3
+          retries     = 3
+          startPeriod = 30
         }
-      }
-    },
-    var.registry_credentials_arn == null ? {} : { repositoryCredentials = { credentialsParameter = var.registry_credentials_arn } },
-  )])
+      },
+      { for name, value in local.takes_bundle : name => value if length(local.beside) > 0 },
+    )],
+    # The experiment's bundle lies in its release's image. A fresh volume of a task belongs to root.
+    [for bundle, image in local.beside : merge(
+      local.container,
+      {
+        name        = "bundle"
+        image       = image
+        essential   = false
+        user        = "0:0"
+        entryPoint  = ["python"]
+        command     = ["-c", "import shutil; shutil.copytree('/srv/bundle', '/bundles/${bundle}', dirs_exist_ok=True)"]
+        mountPoints = [{ sourceVolume = "bundles", containerPath = "/bundles", readOnly = false }]
+      },
+    )],
+  ))
 
   lifecycle {
     create_before_destroy = true
@@ -107,6 +143,11 @@ resource "aws_ecs_task_definition" "server" {
     precondition {
       condition     = can(regex("^[^@ ]+@sha256:[0-9a-f]{64}$", local.image))
       error_message = "The target aws runs images of a registry by digest, repository@sha256:...: set the variable REGISTRY on GitHub, and pin a release that has one."
+    }
+
+    precondition {
+      condition     = alltrue([for image in values(local.beside) : can(regex("^[^@ ]+@sha256:[0-9a-f]{64}$", image))])
+      error_message = "The experiment's bundle is taken from its release's image in a registry, and the release has none: repository@sha256:..."
     }
 
     precondition {

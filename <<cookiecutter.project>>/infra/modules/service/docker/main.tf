@@ -13,7 +13,10 @@ locals {
   # In its container a server listens to all; who reaches the gateway decides whether it asks for a token.
   access = length(var.token_hashes) > 0 ? { MERGELINE_TOKEN_HASHES = join(" ", sort(var.token_hashes)) } : startswith(var.host, "127.") ? { MERGELINE_OPEN = "1" } : {}
 
-  experiment = var.pin.experiment == null ? {} : { MERGELINE_EXPERIMENT = jsonencode(var.pin.experiment) }
+  # The experiment's bundle lies in its release's image, from where a volume takes it to the servers.
+  bundles    = "/bundles"
+  beside     = var.pin.experiment == null ? {} : { (var.pin.experiment.release.model.bundle_id) = try(coalesce(var.pin.experiment.release.image), "") }
+  experiment = var.pin.experiment == null ? {} : { MERGELINE_EXPERIMENT = jsonencode(var.pin.experiment), MERGELINE_BUNDLES = local.bundles }
   env        = merge(var.env, local.access, local.experiment)
 
   made = var.pin.release == null ? "" : substr(sha256(jsonencode({
@@ -68,12 +71,52 @@ resource "docker_volume" "gateway" {
 
 # By the command, which has the registry's credentials; the provider has none. An image is kept, for going back.
 resource "terraform_data" "image" {
-  for_each = toset([for name in [local.image, var.gateway_image] : name if strcontains(name, "@")])
+  for_each = toset([for name in concat([local.image, var.gateway_image], values(local.beside)) : name if strcontains(name, "@")])
   input    = each.key
 
   provisioner "local-exec" {
     command     = "docker image inspect \"$IMAGE\" >/dev/null 2>&1 || docker pull --quiet \"$IMAGE\""
     environment = { IMAGE = self.input }
+  }
+}
+
+resource "docker_volume" "bundle" {
+  for_each = local.beside
+
+  name = "${local.prefix}-bundle-${substr(each.key, 0, 12)}"
+
+  labels {
+    label = "mergeline.environment"
+    value = local.prefix
+  }
+
+  lifecycle {
+    precondition {
+      condition     = each.value != ""
+      error_message = "The target docker runs images, and the experiment's release has none: see `make image` and `model release build --image`."
+    }
+  }
+}
+
+# Mounted at /tmp, which belongs to everybody: so the volume does too, and no root is needed.
+resource "terraform_data" "bundle" {
+  for_each = local.beside
+  input    = docker_volume.bundle[each.key].name
+
+  triggers_replace = [docker_volume.bundle[each.key].mountpoint]
+
+  provisioner "local-exec" {
+    command = join(" ", [
+      "docker run --rm --read-only --network none --cap-drop ALL --security-opt no-new-privileges --user 10001:10001",
+      "--label \"mergeline.environment=$LABEL\" --volume \"$VOLUME:/tmp\" --entrypoint python \"$IMAGE\"",
+      "-c \"import shutil; shutil.copytree('/srv/bundle', '/tmp/$BUNDLE', dirs_exist_ok=True)\"",
+    ])
+    environment = {
+      LABEL  = local.prefix
+      VOLUME = self.input
+      IMAGE  = try(terraform_data.image[each.value].output, each.value)
+      BUNDLE = each.key
+    }
   }
 }
 
@@ -122,6 +165,15 @@ resource "docker_container" "server" {
       source    = mounts.value
       target    = "/run/secrets/${mounts.key}"
       read_only = true
+    }
+  }
+
+  dynamic "volumes" {
+    for_each = terraform_data.bundle
+    content {
+      volume_name    = volumes.value.output
+      container_path = local.bundles
+      read_only      = true
     }
   }
 

@@ -11,18 +11,20 @@ locals {
   namespace = coalesce(var.namespace, local.prefix)
   host      = try(regex("^https?://([^:]+)", var.address)[0], null)
   image     = try(coalesce(var.pin.release.image), "")
+  beside    = var.pin.experiment == null ? null : { image = try(coalesce(var.pin.experiment.release.image), ""), bundle = var.pin.experiment.release.model.bundle_id }
   labels    = { "app.kubernetes.io/name" = var.name, "mergeline.environment" = local.prefix }
 
   environment = merge(
     var.env,
     { MERGELINE_RELEASE = try(var.pin.release.id, "") },
     length(var.token_hashes) == 0 ? {} : { MERGELINE_TOKEN_HASHES = join(" ", sort(var.token_hashes)) },
-    var.pin.experiment == null ? {} : { MERGELINE_EXPERIMENT = jsonencode(var.pin.experiment) },
+    var.pin.experiment == null ? {} : { MERGELINE_EXPERIMENT = jsonencode(var.pin.experiment), MERGELINE_BUNDLES = "/bundles" },
   )
 
   # All that a server is made of; a change of any of it, this module's own text included, is a new set of servers.
   pod = {
     image             = local.image
+    beside            = local.beside
     image_pull_secret = var.image_pull_secret
     cpu               = "${floor(var.cpu * 1000)}m"
     memory            = "${var.memory_mb}M"
@@ -84,6 +86,11 @@ resource "kubectl_manifest" "deployment" {
     precondition {
       condition     = can(regex("^[^@ ]+@sha256:[0-9a-f]{64}$", local.image))
       error_message = "The target kubernetes runs images of a registry by digest, repository@sha256:...: set the variable REGISTRY on GitHub, and pin a release that has one."
+    }
+
+    precondition {
+      condition     = local.beside == null || can(regex("^[^@ ]+@sha256:[0-9a-f]{64}$", local.beside.image))
+      error_message = "The experiment's bundle is taken from its release's image in a registry, and the release has none: repository@sha256:..."
     }
 
     precondition {

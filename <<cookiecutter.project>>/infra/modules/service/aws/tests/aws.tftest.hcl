@@ -169,6 +169,7 @@ run "gives_a_server_no_privilege_and_the_experiment_as_data" {
       experiment = {
         release = {
           id    = "4444444444444444444444444444444444444444444444444444444444444444"
+          image = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/flight-delays@sha256:6666666666666666666666666666666666666666666666666666666666666666"
           model = { name = "flight-delays", bundle_id = "5555555555555555555555555555555555555555555555555555555555555555" }
         }
         kind  = "ab"
@@ -180,7 +181,7 @@ run "gives_a_server_no_privilege_and_the_experiment_as_data" {
   assert {
     condition = alltrue([
       for one in jsondecode(aws_ecs_task_definition.server[local.key].container_definitions) :
-      one.user == "10001:10001" && one.readonlyRootFilesystem && one.linuxParameters.capabilities.drop == ["ALL"]
+      (one.user == "10001:10001" || one.name != "server") && one.readonlyRootFilesystem && one.linuxParameters.capabilities.drop == ["ALL"]
     ])
     error_message = "A server runs read-only, not as root, without capabilities."
   }
@@ -188,6 +189,14 @@ run "gives_a_server_no_privilege_and_the_experiment_as_data" {
   assert {
     condition     = jsondecode(one([for one in jsondecode(aws_ecs_task_definition.server[local.key].container_definitions)[0].environment : one.value if one.name == "MERGELINE_EXPERIMENT"])).share == 0.1
     error_message = "The experiment is in the server's environment as JSON."
+  }
+
+  assert {
+    condition = [for one in jsondecode(aws_ecs_task_definition.server[local.key].container_definitions) : [one.image, one.mountPoints[0].readOnly, try(one.dependsOn[0].condition, "")]] == [
+      [var.pin.release.image, true, "SUCCESS"],
+      [var.pin.experiment.release.image, false, ""],
+    ]
+    error_message = "The experiment's bundle comes from its release's image before the server starts, which cannot write it."
   }
 
   assert {

@@ -135,6 +135,7 @@ run "hands_experiment_and_tokens_to_the_servers" {
       experiment = {
         release = {
           id    = "4444444444444444444444444444444444444444444444444444444444444444"
+          image = "sha256:5555555555555555555555555555555555555555555555555555555555555555"
           model = { name = "flight-delays", bundle_id = "6666666666666666666666666666666666666666666666666666666666666666" }
         }
         kind  = "canary"
@@ -150,4 +151,36 @@ run "hands_experiment_and_tokens_to_the_servers" {
     ])
     error_message = "A server gets the experiment as the pin has it and the tokens' hashes, beside its own variables."
   }
+
+  assert {
+    condition = alltrue([
+      for one in docker_container.server :
+      contains(one.env, "MERGELINE_BUNDLES=/bundles") && [for volume in one.volumes : volume.read_only] == [true]
+    ]) && keys(docker_volume.bundle) == ["6666666666666666666666666666666666666666666666666666666666666666"]
+    error_message = "A server reads the experiment's bundle from a volume that it cannot write."
+  }
+}
+
+run "refuses_an_experiment_without_an_image" {
+  command = plan
+
+  variables {
+    pin = {
+      release = {
+        id    = "1111111111111111111111111111111111111111111111111111111111111111"
+        image = "sha256:2222222222222222222222222222222222222222222222222222222222222222"
+        model = { name = "flight-delays", bundle_id = "3333333333333333333333333333333333333333333333333333333333333333" }
+      }
+      experiment = {
+        release = {
+          id    = "4444444444444444444444444444444444444444444444444444444444444444"
+          model = { name = "flight-delays", bundle_id = "6666666666666666666666666666666666666666666666666666666666666666" }
+        }
+        kind  = "ab"
+        share = 0.1
+      }
+    }
+  }
+
+  expect_failures = [docker_volume.bundle]
 }

@@ -146,6 +146,7 @@ run "hands_experiment_and_secrets_to_the_servers" {
       experiment = {
         release = {
           id    = "4444444444444444444444444444444444444444444444444444444444444444"
+          image = "registry.example/flight-delays@sha256:5555555555555555555555555555555555555555555555555555555555555555"
           model = { name = "flight-delays", bundle_id = "6666666666666666666666666666666666666666666666666666666666666666" }
         }
         kind  = "canary"
@@ -157,6 +158,7 @@ run "hands_experiment_and_secrets_to_the_servers" {
   assert {
     condition = tolist(sort([for one in yamldecode(kubectl_manifest.deployment[local.slot].yaml_body).spec.template.spec.containers[0].env : jsonencode(one)])) == tolist(sort([
       jsonencode({ name = "GREETING", value = "hello: #1" }),
+      jsonencode({ name = "MERGELINE_BUNDLES", value = "/bundles" }),
       jsonencode({ name = "MERGELINE_EXPERIMENT", value = jsonencode(var.pin.experiment) }),
       jsonencode({ name = "MERGELINE_RELEASE", value = var.pin.release.id }),
       jsonencode({ name = "MERGELINE_TOKEN_HASHES", value = "4444444444444444444444444444444444444444444444444444444444444444" }),
@@ -164,6 +166,43 @@ run "hands_experiment_and_secrets_to_the_servers" {
     ]))
     error_message = "A server gets the experiment as the pin has it, and secrets by where they are kept."
   }
+
+  assert {
+    condition = [for one in yamldecode(kubectl_manifest.deployment[local.slot].yaml_body).spec.template.spec.initContainers : [one.image, one.volumeMounts]] == [[
+      var.pin.experiment.release.image, [{ name = "bundles", mountPath = "/bundles" }]
+    ]]
+    error_message = "The experiment's bundle comes from its release's image before the server starts."
+  }
+
+  assert {
+    condition     = contains([for one in yamldecode(kubectl_manifest.deployment[local.slot].yaml_body).spec.template.spec.containers[0].volumeMounts : try(one.readOnly, false) ? one.name : ""], "bundles")
+    error_message = "A server reads the experiment's bundle, and cannot write it."
+  }
+}
+
+run "refuses_an_experiment_without_an_image" {
+  command = plan
+
+  variables {
+    pin = {
+      release = {
+        id    = "1111111111111111111111111111111111111111111111111111111111111111"
+        image = "registry.example/flight-delays@sha256:2222222222222222222222222222222222222222222222222222222222222222"
+        model = { name = "flight-delays", bundle_id = "3333333333333333333333333333333333333333333333333333333333333333" }
+      }
+      experiment = {
+        release = {
+          id    = "4444444444444444444444444444444444444444444444444444444444444444"
+          image = "flight-delays:latest"
+          model = { name = "flight-delays", bundle_id = "6666666666666666666666666666666666666666666666666666666666666666" }
+        }
+        kind  = "ab"
+        share = 0.1
+      }
+    }
+  }
+
+  expect_failures = [kubectl_manifest.deployment]
 }
 
 run "runs_no_server_without_a_release" {
