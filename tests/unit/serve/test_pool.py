@@ -190,7 +190,10 @@ def test_a_hangup_signal_lets_every_worker_load_again(pool: Pool) -> None:
 
 
 @pytest.mark.slow
-def test_it_ends_when_what_was_accepted_is_answered_and_leaves_nothing(started: Callable[..., Pool]) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_when_what_was_accepted_is_answered_and_leaves_nothing(
+    started: Callable[..., Pool], number: signal.Signals
+) -> None:
     pool = started()
     workers = pool.workers
     metrics = Path(told(workers[0], "MERGELINE_METRICS"))
@@ -199,7 +202,7 @@ def test_it_ends_when_what_was_accepted_is_answered_and_leaves_nothing(started: 
 
     with socket.create_connection(("127.0.0.1", pool.server.port), timeout=PATIENCE) as connection:
         connection.sendall(REQUEST[:cut])
-        pool.server.terminate()
+        pool.server.process.send_signal(number)
         until(lambda: len(pool.said("draining")) == 2, PATIENCE)
         connection.sendall(REQUEST[cut:])
         answer = b"".join(iter(lambda: connection.recv(65_536), b""))

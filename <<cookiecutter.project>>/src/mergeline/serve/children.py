@@ -88,11 +88,11 @@ class Worker:
         """Say whether it was asked to drain and may still accept a connection."""
         return self.draining_since is not None and self.pipe is not None
 
-    def drain(self) -> None:
+    def drain(self, by: signal.Signals = signal.SIGTERM) -> None:
         """Ask it, once, to finish what it answers and to end."""
         if self.draining_since is None:
             self.draining_since = time.monotonic()
-            self.process.terminate()
+            self.process.send_signal(by)
 
     def drains_for(self) -> float:
         """Give the seconds since it was asked to."""
@@ -153,6 +153,7 @@ def start(
                     **spec.env,
                     **secrets,
                 },
+                process_group=0,  # Ctrl-C at a terminal is this process's to pass on
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,

@@ -35,7 +35,8 @@ class Pool:
         self._workers: list[Worker] = []
         self._rung: set[Worker] = set()
         self._pause, self._bell = Pause(), Bell()
-        self._said = self._stopping = False
+        self._said = False
+        self._stopping: signal.Signals | None = None
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT; leaves no worker behind. Raises DeploymentFailed, SystemExit: see `_gone`."""
@@ -48,7 +49,7 @@ class Pool:
             while not (self._stopping and not self._workers):
                 self._look()
                 if self._stopping:
-                    self._drain()
+                    self._drain(self._stopping)
                 else:
                     self._fill()
                 self._bell.wait([w.pipe for w in self._workers if w.pipe is not None], 0.2)
@@ -57,8 +58,8 @@ class Pool:
                 worker.kill()
                 worker.close()
 
-    def _stop(self, *_: object) -> None:
-        self._stopping = True
+    def _stop(self, number: int, _: object) -> None:
+        self._stopping = self._stopping or signal.Signals(number)
 
     def _look(self) -> None:
         for worker in list(self._workers):
@@ -89,11 +90,11 @@ class Pool:
             raise SystemExit(worker.process.returncode)
         raise DeploymentFailed(f"a worker {how} before it was ready, and no other one answers", "Read the log above.")
 
-    def _drain(self) -> None:
+    def _drain(self, by: signal.Signals) -> None:
         """Ask all to drain; they, not this process, accept until load balancers have noticed."""
         self._listening.close()
         for worker in self._workers:
-            worker.drain()
+            worker.drain(by if worker.ready else signal.SIGTERM)  # Python tells where an early Ctrl-C met it
 
     def _fill(self) -> None:
         while len(self._workers) < self._spec.workers and self._pause.over:
