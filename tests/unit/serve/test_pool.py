@@ -19,8 +19,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from mergeline import bundle as bundles
 from mergeline import events, processes
-from mergeline.errors import Usage
-from mergeline.serve import command
+from mergeline.errors import BadSettings, Usage
+from mergeline.serve import command, waiting
 from tests.tools import until
 from tests.unit.serve.load import BODY, REQUEST
 from tests.unit.serve.made import made_rows
@@ -251,6 +251,15 @@ def test_a_damaged_bundle_is_refused_once_before_any_worker_starts(folder: Path,
 
 
 @pytest.mark.slow
+def test_workers_that_are_not_ready_in_time_are_given_up(folder: Path, tmp_path: Path) -> None:
+    process = launch(folder, tmp_path, MERGELINE_READY_SECONDS="0")
+
+    assert process.communicate(timeout=PATIENCE)[0] == b""
+    assert process.returncode == 12
+    assert "error a worker was not ready after 0 s, and no other one answers" in (tmp_path / "log").read_text()
+
+
+@pytest.mark.slow
 def test_a_drain_of_all_workers_answers_new_connections_until_load_balancers_have_noticed(
     folder: Path, serve: Callable[..., Running]
 ) -> None:
@@ -262,6 +271,13 @@ def test_a_drain_of_all_workers_answers_new_connections_until_load_balancers_hav
 
     assert (status, headers["connection"]) == (200, "close")
     assert worker.ask("/ready")[0] == 503
+
+
+def test_a_time_that_is_no_number_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MERGELINE_READY_SECONDS", "1m")
+
+    with pytest.raises(BadSettings, match="MERGELINE_READY_SECONDS: '1m' is no number"):
+        waiting.ready_seconds()
 
 
 @pytest.mark.parametrize("workers", [0, -2])

@@ -15,7 +15,7 @@ from typing import Literal
 WORKER = "mergeline.serve.worker"
 LOG_BYTES = 10_000_000
 METRICS = "MERGELINE_METRICS"
-"""Names the folder where the workers of one environment add up what they count."""
+"""Names the folder where the workers of one server add up what they count."""
 
 
 @dataclass(frozen=True)

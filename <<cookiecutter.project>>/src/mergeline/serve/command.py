@@ -48,6 +48,7 @@ def run(bundle: Path, *, host: str, port: int, expect: str | None, anybody: bool
     alone = worker.application(source, said) if workers == 1 else None
     served = alone.bundle if alone else _checked(source)
     name, smoke = served.signature.name, served.smoke
+    del served  # the parent of several workers keeps no model
     listening = listen(host, port)
     url = _url(host, listening.getsockname()[1])
     out = Console(soft_wrap=True, highlight=False)

@@ -75,7 +75,7 @@ class Pool:
 
         Raises:
             SystemExit: with the code of a worker that said on stderr what is wrong.
-            DeploymentFailed: it was killed.
+            DeploymentFailed: it was killed, or not ready in time.
         """
         self._workers.remove(worker)
         self._rung.discard(worker)
@@ -88,7 +88,7 @@ class Pool:
             return
         if worker.process.returncode > 0:
             raise SystemExit(worker.process.returncode)
-        raise DeploymentFailed(f"a worker {how} before it was ready, and no other one answers", "Read the log above.")
+        raise DeploymentFailed(f"a worker {how}, and no other one answers", "Read the log above.")
 
     def _drain(self, by: signal.Signals) -> None:
         """Ask all to drain; they, not this process, accept until load balancers have noticed."""

@@ -1,6 +1,6 @@
 """One server process on a listening socket that somebody else owns; it hands over without a failed request.
 
-    python -m mergeline.serve.worker --fd N --bundle DIR --release ID [--expect BUNDLE_ID] --ready-fd M
+    python -m mergeline.serve.worker --fd N --bundle DIR --release ID [--expect BUNDLE_ID] --ready-fd M [--pool]
 
 Writes the byte `1` to `--ready-fd` as soon as it accepts. On SIGTERM it stops accepting (the next worker holds
 the same socket) and closes `--ready-fd`, answers what still comes on open connections with `Connection: close`, and
