@@ -501,11 +501,12 @@ def serve(
     anybody: Annotated[
         bool, typer.Option("--open", help="Let anybody ask, without a token, on an address that others reach.")
     ] = False,
+    workers: Annotated[int, typer.Option(help="Processes that answer, about one a core.")] = 1,
 ) -> None:
     """Serve a bundle over HTTP."""
     from .serve import command
 
-    command.run(bundle, host=host, port=port, expect=expect, anybody=anybody)
+    command.run(bundle, host=host, port=port, expect=expect, anybody=anybody, workers=workers)
 
 
 @app.command(rich_help_panel=RUN)

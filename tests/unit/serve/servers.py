@@ -71,14 +71,19 @@ def start(
     beside: Running | None = None,
     grace: float = 0.5,
     ready: bool = True,
+    pool: bool = False,
 ) -> Running:
-    """Start a worker and wait until it says that it is ready; `beside` shares the other one's socket."""
+    """Start a worker and wait until it says that it is ready; `beside` shares the other one's socket.
+
+    `pool`: as one of `model serve --workers`.
+    """
     listening = beside.listening.dup() if beside else socket.create_server(("127.0.0.1", 0), backlog=512)
     reader, writer = os.pipe()
     fd = listening.fileno()
     options = ["--fd", fd, "--bundle", folder, "--ready-fd", writer, "--grace", grace]
     options += ["--release", release] if release else []
     options += ["--expect", expect] if expect else []
+    options += ["--pool"] if pool else []
     log = folder.parent / f"worker-{fd}.log"
     with log.open("wb") as out:
         process = subprocess.Popen(

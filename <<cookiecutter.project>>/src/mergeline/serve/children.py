@@ -1,19 +1,21 @@
-"""The supervisor's children: one worker process each, from its start until it has drained."""
+"""Worker processes, from the start of each until it has drained: what whoever keeps several of them needs."""
 
 import contextlib
 import os
 import select
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+WORKER = "mergeline.serve.worker"
 LOG_BYTES = 10_000_000
 METRICS = "MERGELINE_METRICS"
-"""Names the folder where the workers of one environment add up what they count."""
+"""Names the folder where the workers of one server add up what they count."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,23 @@ class Worker:
             return "ready"
         return "silent" if self.pipe is None else "starting"
 
+    def ended(self, ready_seconds: float, drain_seconds: float) -> str | None:
+        """Say how it ended, None while it lives; one that is not ready or not drained in time is killed."""
+        self.listen()
+        code = self.process.poll()
+        if code is not None:
+            return f"ended with {_cause(code)}"
+        if self.state == "silent":
+            self.kill()
+            code = self.process.returncode  # its own, when it closed its pipe because it was ending
+            return "closed its pipe before it was ready" if code == -signal.SIGKILL else f"ended with {_cause(code)}"
+        if self.state == "starting" and time.monotonic() - self.started > ready_seconds:
+            self.kill()
+            return f"was not ready after {ready_seconds:.0f} s"
+        if self.drains_for() > drain_seconds:
+            self.process.kill()
+        return None
+
     def listen(self) -> None:
         """Read its pipe when there is something to read."""
         if self.pipe is not None and select.select([self.pipe], [], [], 0)[0]:
@@ -69,11 +88,11 @@ class Worker:
         """Say whether it was asked to drain and may still accept a connection."""
         return self.draining_since is not None and self.pipe is not None
 
-    def drain(self) -> None:
+    def drain(self, by: signal.Signals = signal.SIGTERM) -> None:
         """Ask it, once, to finish what it answers and to end."""
         if self.draining_since is None:
             self.draining_since = time.monotonic()
-            self.process.terminate()
+            self.process.send_signal(by)
 
     def drains_for(self) -> float:
         """Give the seconds since it was asked to."""
@@ -100,30 +119,41 @@ class Worker:
         return ""
 
 
-def start(spec: Spec, module: str, listener: int, log: Path) -> Worker:
+def start(
+    spec: Spec, module: str, listener: int, log: Path | None, env: Mapping[str, str], options: Sequence[str] = ()
+) -> Worker:
     """Start a worker on the listening socket.
+
+    Args:
+        spec: what it serves.
+        module: that is run.
+        listener: the socket's descriptor.
+        log: the file that gets what it says; without one it goes where this process's own goes.
+        env: what it finds in its environment beside this process's and before what `spec` sets.
+        options: more of them.
 
     Raises:
         OSError: a secret's file cannot be read, or the machine cannot run another process.
     """
     secrets = {name: Path(file).read_text().strip() for name, file in spec.secrets.items()}
-    if log.exists() and log.stat().st_size > LOG_BYTES:
+    if log is not None and log.exists() and log.stat().st_size > LOG_BYTES:
         log.replace(log.with_name("log.1"))
     reader, writer = os.pipe()
-    arguments = ["--fd", listener, "--bundle", spec.bundle, "--expect", spec.bundle_id]
-    arguments += ["--release", spec.release, "--ready-fd", writer]
+    named = {"--bundle": spec.bundle, "--expect": spec.bundle_id, "--release": spec.release}
+    said = [word for name, value in named.items() if value is not None for word in (name, value)]
     try:
-        with log.open("ab") as out:
+        with log.open("ab") if log is not None else contextlib.nullcontext() as out:
             process = subprocess.Popen(
-                [spec.python, "-m", module, *map(str, arguments)],
+                [spec.python, "-m", module, "--fd", str(listener), "--ready-fd", str(writer), *said, *options],
                 pass_fds=(listener, writer),
                 env={
                     **os.environ,
                     **({"PYTHONPATH": spec.code} if spec.code else {}),
-                    METRICS: str(log.with_name("metrics")),
+                    **env,
                     **spec.env,
                     **secrets,
                 },
+                process_group=0,  # Ctrl-C at a terminal is this process's to pass on
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
@@ -133,4 +163,8 @@ def start(spec: Spec, module: str, listener: int, log: Path) -> Worker:
         raise
     finally:
         os.close(writer)
-    return Worker(process, spec, time.monotonic(), log.stat().st_size, reader)
+    return Worker(process, spec, time.monotonic(), log.stat().st_size if log is not None else 0, reader)
+
+
+def _cause(code: int) -> str:
+    return signal.Signals(-code).name if code < 0 else f"exit code {code}"

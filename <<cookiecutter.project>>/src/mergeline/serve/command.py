@@ -1,4 +1,4 @@
-"""`model serve`: one process on a port of its own; the image runs it too."""
+"""`model serve`: on a port of its own, one process or several workers; the image runs it too."""
 
 import os
 import socket
@@ -6,8 +6,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ..errors import BadSettings, Conflict
-from . import examples, settings, tokens, worker
+from ..bundle import Bundle
+from ..errors import BadSettings, Conflict, Usage
+from . import examples, pool, settings, tokens, worker
+from .children import Spec
 from .experiment.reload import Source
 from .logs import log_json
 
@@ -16,7 +18,7 @@ SECRETS = "MERGELINE_SECRETS"
 """Names the folder whose files are environment variables, for a target that mounts secrets as files."""
 
 
-def run(bundle: Path, *, host: str, port: int, expect: str | None, anybody: bool = False) -> None:
+def run(bundle: Path, *, host: str, port: int, expect: str | None, anybody: bool = False, workers: int = 1) -> None:
     """Serve `bundle` until SIGTERM or Ctrl-C. The release id that answers carry comes from MERGELINE_RELEASE.
 
     Args:
@@ -25,29 +27,49 @@ def run(bundle: Path, *, host: str, port: int, expect: str | None, anybody: bool
         port: of it.
         expect: the bundle id that the folder must have.
         anybody: may ask, whatever the environment says.
+        workers: processes that answer; one is this process itself, several are its children.
 
     Raises:
+        Usage: there is no such number of workers.
         BadSettings: a secret cannot be read, a variable is wrong, or other machines could ask without a token.
         Integrity: the bundle is not what it says, or not `expect`.
         Conflict: the address cannot be listened on.
+        DeploymentFailed: no worker became ready. One that says why ends this process with its exit code.
     """
+    if workers < 1:
+        raise Usage(f"--workers {workers}: nothing would answer", "Give 1 or more.")
     take_secrets()
     said = settings.read(os.environ)
     if not anybody:
         tokens.demand(host, said)
     log_json()
-    source = Source(bundle, expect, os.environ.get(RELEASE) or None, os.environ, worker.prepare)
-    app = worker.application(source, said)
+    release = os.environ.get(RELEASE) or None
+    source = Source(bundle, expect, release, os.environ, worker.prepare)
+    alone = worker.application(source, said) if workers == 1 else None
+    served = alone.bundle if alone else _checked(source)
+    name, smoke = served.signature.name, served.smoke
+    del served  # the parent of several workers keeps no model
     listening = listen(host, port)
     url = _url(host, listening.getsockname()[1])
     out = Console(soft_wrap=True, highlight=False)
 
     def ready() -> None:
-        out.print(f"{app.bundle.signature.name} at [bold]{url}[/]; ask it:")
-        out.print(examples.curl(url, app.bundle.smoke, token=bool(said.token_hashes)), markup=False)
+        out.print(f"{name} at [bold]{url}[/]; ask it:")
+        out.print(examples.curl(url, smoke, token=bool(said.token_hashes)), markup=False)
 
     with listening:
-        worker.serve(app, listening, source, ready=ready)
+        if alone:
+            worker.serve(alone, listening, source, ready=ready)
+        else:
+            spec = Spec(generation="only", release=release, bundle=str(bundle), bundle_id=expect, workers=workers)
+            pool.run(spec, listening, said, ready=ready)
+
+
+def _checked(source: Source) -> Bundle:
+    """Give what the workers will find: what is wrong with it is said once, before there are any. Raises Integrity."""
+    arms = source.arms()
+    arms.close()
+    return arms.bundle
 
 
 def take_secrets() -> None:

@@ -22,19 +22,13 @@ from typing import Any
 
 from .. import processes, state
 from ..errors import Conflict, DeploymentFailed, Integrity, MergelineError
-from . import supervisor
+from . import children, supervisor, waiting
 
 # What a server needs of the surroundings of whoever deploys it: no token, and nothing by which a CI runner would find
 # and end it after the job.
 KEPT = re.compile(
     r"(PATH|HOME|USER|SHELL|LANG|LC_\w+|TZ|TMPDIR|LD_LIBRARY_PATH|VIRTUAL_ENV|(PYTHON|OMP_|SSL_|XDG_|MERGELINE_)\w*)"
 )
-DRAIN_SECONDS = 40.0  # longer than a worker's own: see worker.FINISH_SECONDS
-
-
-def ready_seconds() -> float:
-    """Give how long a new worker may take until it is ready: MERGELINE_READY_SECONDS, else a minute."""
-    return float(os.environ.get("MERGELINE_READY_SECONDS", "60"))
 
 
 def run_folder(name: str, environment: str) -> Path:
@@ -42,7 +36,7 @@ def run_folder(name: str, environment: str) -> Path:
     return state.environment_folder(name, environment) / "run"
 
 
-def start(folder: Path, host: str, port: int, worker: str = supervisor.WORKER) -> None:
+def start(folder: Path, host: str, port: int, worker: str = children.WORKER) -> None:
     """Start a supervisor that outlives this process; nothing to do when it runs at this address already.
 
     Raises:
@@ -114,7 +108,8 @@ def switch(folder: Path, spec: dict[str, Any], bundles: Path) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.kill(int(state.supervisor(folder)["pid"]), signal.SIGHUP)
     answered = _until(
-        lambda: state.supervisor(folder).get("answered") == generation, ready_seconds() + DRAIN_SECONDS + 10
+        lambda: state.supervisor(folder).get("answered") == generation,
+        waiting.ready_seconds() + waiting.DRAIN_SECONDS + 10,
     )
     error = state.supervisor(folder).get("error") if answered else f"the supervisor did not answer: {tail(folder)}"
     if error:
@@ -127,7 +122,7 @@ def stop(folder: Path) -> None:
         pid = int(state.supervisor(folder)["pid"])
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
-        if not _until(lambda: not processes.held(folder / "lock"), DRAIN_SECONDS + 10):
+        if not _until(lambda: not processes.held(folder / "lock"), waiting.DRAIN_SECONDS + 10):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
     end_orphans(folder)
@@ -171,12 +166,12 @@ def command(arguments: list[str] | None = None) -> None:
     parser.add_argument("--port", type=int)
     parser.add_argument("--folder", type=Path, help="of `run`: where the supervisor works")
     parser.add_argument("--fd", type=int, help="of `run`: the listening socket")
-    parser.add_argument("--worker", default=supervisor.WORKER, help="the module that serves")
+    parser.add_argument("--worker", default=children.WORKER, help="the module that serves")
     given = parser.parse_args(arguments)
     if given.verb == "run":
         if os.fork():
             os._exit(0)  # whoever started it has no child to wait for
-        supervisor.main(given.folder, given.fd, given.worker, ready_seconds(), DRAIN_SECONDS)
+        supervisor.main(given.folder, given.fd, given.worker, waiting.ready_seconds(), waiting.DRAIN_SECONDS)
         return
     folder = run_folder(given.name, given.environment)
     if given.verb == "start":

@@ -14,7 +14,7 @@ MERGELINE_BODY_SECONDS        for its body, beyond it 408; 30
 MERGELINE_METRICS             the folder in which the workers of one server add up what they count; else each alone
 MERGELINE_PREDICTION_LOG      the folder that gets what was answered, as JSON lines; without it there is no log
 MERGELINE_PREDICTION_LOG_BYTES  that the folder's files may take; then the oldest goes; 1073741824
-MERGELINE_LOG_KEY             by which sensitive values are hashed, 16 characters or more; without it each process makes one
+MERGELINE_LOG_KEY             by which sensitive values are hashed, 16 characters or more; without it each start makes one
 """
 
 import re
@@ -31,7 +31,7 @@ PAGES = {"metrics": ("/metrics",), "docs": ("/docs", "/openapi.json")}
 COUNTS = ("max_bytes", "max_rows", "max_columns", "max_requests", "max_connections", "head_seconds", "body_seconds")
 LARGEST = 2**31 - 1
 LEAST_LOG_BYTES, MOST_LOG_BYTES = 2**24, 2**50
-LEAST_KEY = 16
+LOG_KEY, LEAST_KEY = "MERGELINE_LOG_KEY", 16
 REMEDY = "Correct the variable and start the server again."
 
 
@@ -71,7 +71,7 @@ def read(environ: Mapping[str, str]) -> Settings:
         counts["prediction_log_bytes"] = _count(name, size, LEAST_LOG_BYTES, MOST_LOG_BYTES)
     key = _text(environ, "log_key")
     if 0 < len(key) < LEAST_KEY:
-        raise BadSettings(f"MERGELINE_LOG_KEY: {len(key)} characters are guessed too soon, take {LEAST_KEY}", REMEDY)
+        raise BadSettings(f"{LOG_KEY}: {len(key)} characters are guessed too soon, take {LEAST_KEY}", REMEDY)
     return Settings(
         token_hashes=_hashes(environ),
         open=opened == "1",

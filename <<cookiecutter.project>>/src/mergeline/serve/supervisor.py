@@ -16,7 +16,6 @@ It is told what to do through files in its folder, and a signal to look at them:
 import contextlib
 import json
 import os
-import select
 import shutil
 import signal
 import socket
@@ -28,10 +27,8 @@ from pathlib import Path
 from .. import processes
 from . import children
 from .children import Spec, Worker
+from .waiting import Bell, Pause
 
-WORKER = "mergeline.serve.worker"
-BACKOFF = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
-STEADY_SECONDS = 30.0
 NOTHING_PINNED = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
     b'{"error": "no release is pinned here"}\n'
@@ -51,15 +48,13 @@ class Supervisor:
         self.wanted: Spec | None = None
         self.error: str | None = None
         self.answered: str | None = None
-        self.failures, self.restarts, self.next_start = 0, 0, 0.0
+        self.pause, self.restarts = Pause(), 0
         self.stopping = False
-        self.bell, self.rope = socket.socketpair()
+        self.bell = Bell()
 
     def run(self) -> None:
         """Work until SIGTERM; leaves no child behind."""
-        for end in (self.bell, self.rope):
-            end.setblocking(False)
-        signal.set_wakeup_fd(self.rope.fileno(), warn_on_full_buffer=False)
+        self.bell.hang()
         for number in (signal.SIGHUP, signal.SIGCHLD):
             signal.signal(number, lambda *_: None)
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -83,12 +78,7 @@ class Supervisor:
         pinned = any(spec and spec.release for spec in (self.wanted, self.running))
         idle = [] if pinned or self.stopping else [self.listener]
         pipes = [w.pipe for w in self.workers if w.pipe is not None]
-        watched: list[socket.socket | int] = [self.bell, *idle, *pipes]
-        found, _, _ = select.select(watched, [], [], 0.2 if self.workers else 1.0)
-        if self.bell in found:
-            with contextlib.suppress(BlockingIOError):
-                self.bell.recv(4096)
-        if self.listener in found:
+        if self.listener in self.bell.wait([*idle, *pipes], 0.2 if self.workers else 1.0):
             with contextlib.suppress(OSError):
                 connection, _ = self.listener.accept()
                 with connection:
@@ -104,22 +94,13 @@ class Supervisor:
         known = self.wanted.generation if self.wanted else None
         if spec.generation not in (self.answered, known):
             self._say(f"switches to release {_short(spec.release)}")
-            self.wanted, self.failures, self.next_start = spec, 0, 0.0
+            self.wanted, self.pause = spec, Pause()
 
     def _look_at_children(self) -> None:
         for worker in list(self.workers):
-            worker.listen()
-            code, age = worker.process.poll(), time.monotonic() - worker.started
-            if code is not None:
-                self._gone(worker, f"ended with {_cause(code)}")
-            elif worker.state == "silent":
-                worker.kill()
-                self._gone(worker, "closed its pipe before it was ready")
-            elif worker.state == "starting" and age > self.ready_seconds:
-                worker.kill()
-                self._gone(worker, f"was not ready after {self.ready_seconds:.0f} s")
-            elif worker.drains_for() > self.drain_seconds:
-                worker.process.kill()
+            how = worker.ended(self.ready_seconds, self.drain_seconds)
+            if how is not None:
+                self._gone(worker, how)
 
     def _gone(self, worker: Worker, how: str) -> None:
         self.workers.remove(worker)
@@ -130,10 +111,7 @@ class Supervisor:
         said = worker.last_words(self.folder / "log")
         reason = f"the worker of release {_short(worker.spec.release)} {how}" + (f": {said}" if said else "")
         self._say(reason)
-        if time.monotonic() > worker.started + STEADY_SECONDS:
-            self.failures = 0
-        self.next_start = time.monotonic() + BACKOFF[min(self.failures, len(BACKOFF) - 1)]
-        self.failures += 1
+        self.pause.after(worker.started)
         self.restarts += 1
         if worker.spec is self.wanted and worker.spec is not self.running and not was_up:
             self._refuse(reason)
@@ -157,11 +135,13 @@ class Supervisor:
             return
         mine = [w for w in self.workers if w.spec is spec and w.draining_since is None]
         count = spec.workers if spec.release else 0
-        if len(mine) < count and time.monotonic() >= self.next_start:
+        if len(mine) < count and self.pause.over:
+            env = {children.METRICS: str(self.folder / "metrics")}
             try:
-                self.workers.append(children.start(spec, self.module, self.listener.fileno(), self.folder / "log"))
+                log = self.folder / "log"
+                self.workers.append(children.start(spec, self.module, self.listener.fileno(), log, env))
             except OSError as error:  # a secret's file is gone, or the machine is out of processes
-                self.next_start = time.monotonic() + BACKOFF[-1]
+                self.pause.longest()
                 self._say(f"the worker cannot be started: {error}")
                 if spec is not self.running:
                     self._refuse(f"the worker cannot be started: {error}")
@@ -206,10 +186,6 @@ def write(path: Path, content: Mapping[str, object]) -> None:
 
 def _short(release: str | None) -> str:
     return release[:12] if release else "none"
-
-
-def _cause(code: int) -> str:
-    return signal.Signals(-code).name if code < 0 else f"exit code {code}"
 
 
 def main(folder: Path, fd: int, worker: str, ready_seconds: float, drain_seconds: float) -> None:

@@ -1,10 +1,12 @@
 """One server process on a listening socket that somebody else owns; it hands over without a failed request.
 
-    python -m mergeline.serve.worker --fd N --bundle DIR --release ID [--expect BUNDLE_ID] --ready-fd M
+    python -m mergeline.serve.worker --fd N --bundle DIR --release ID [--expect BUNDLE_ID] --ready-fd M [--pool]
 
 Writes the byte `1` to `--ready-fd` as soon as it accepts. On SIGTERM it stops accepting (the next worker holds
 the same socket) and closes `--ready-fd`, answers what still comes on open connections with `Connection: close`, and
 exits 0.
+With `--pool` it is one of `model serve --workers`, which drain together: it goes on accepting while it drains, since
+nobody takes over, and drains by itself when the other end of `--ready-fd` is gone, and so its parent.
 A bundle that fails its verification: exit code 7 and one line on stderr.
 On SIGHUP, and when the file that MERGELINE_PIN names changed, it loads anew, see `experiment.reload`.
 """
@@ -15,9 +17,11 @@ import contextlib
 import functools
 import logging
 import os
+import select
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
@@ -168,8 +172,11 @@ def main() -> None:
     parser.add_argument("--release", help="the release id that answers carry")
     parser.add_argument("--expect", help="the bundle id that the folder must have")
     parser.add_argument("--ready-fd", type=int, help="gets the byte 1 when it accepts, is closed when no more")
+    parser.add_argument("--pool", action="store_true", help="drain with all others on this socket, and with the parent")
     parser.add_argument("--grace", type=float, default=GRACE_SECONDS, help="seconds of draining")
     given = parser.parse_args()
+    if given.pool:
+        threading.Thread(target=_end_with_reader, args=(given.ready_fd,), name="parent", daemon=True).start()
     log_json()
     source = Source(given.bundle, given.expect, given.release, os.environ, prepare)
     try:
@@ -187,7 +194,16 @@ def main() -> None:
         if given.ready_fd is not None:
             os.close(given.ready_fd)
 
-    serve(app, socket.socket(fileno=given.fd), source, hand_over=hand_over, grace=given.grace, ready=ready)
+    taken_over = None if given.pool else hand_over
+    serve(app, socket.socket(fileno=given.fd), source, hand_over=taken_over, grace=given.grace, ready=ready)
+
+
+def _end_with_reader(pipe: int) -> None:
+    """Drain as soon as nobody holds the end of the pipe from which it is read."""
+    watch = select.poll()
+    watch.register(pipe, 0)  # errors and hang-ups are told unasked
+    watch.poll()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 if __name__ == "__main__":
