@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -13,6 +14,13 @@ from tests.unit.serve.made import made_rows
 pytestmark = pytest.mark.slow
 
 Run = Callable[..., Container]
+FILES = """
+import hashlib, pathlib
+for path in sorted(pathlib.Path("/srv").rglob("*")):
+    content = path.readlink().as_posix().encode() if path.is_symlink() else path.read_bytes() if path.is_file() else b""
+    print(str(path).replace(" ", "_"), f"{path.lstat().st_mode:o}-{hashlib.sha256(content).hexdigest()}")
+"""
+"""Prints the path, mode and sha256 of everything that an image has over its base."""
 TRAINING = ("sklearn", "pandas", "polars", "mlflow", "dvc", "onnx", "skl2onnx", "scipy", "pyarrow", "pytest", "pip")
 
 
@@ -68,6 +76,20 @@ def test_the_image_holds_nothing_of_training_and_no_release(image: Image) -> Non
     )
 
     assert found == f"[] ['bundle', 'src', 'venv'] {sorted([*bundles.FILES, bundles.INDEX])}"
+
+
+def test_two_builds_of_equal_inputs_hold_equal_files(image: Image, base: str) -> None:
+    again = f"{image.name}-again"
+    image.docker.run("build", "--quiet", "--no-cache", "--tag", again, "--build-arg", f"BASE={base}", image.project)
+    try:
+        first, second = (
+            dict(map(str.split, replace(image, name=name).python(FILES).splitlines())) for name in (image.name, again)
+        )
+    finally:
+        image.docker.run("image", "rm", "--force", again)
+
+    assert len(first) > 500
+    assert {path for path in first.keys() | second.keys() if first.get(path) != second.get(path)} == set()
 
 
 def test_a_changed_bundle_ends_the_build(image: Image, base: str) -> None:

@@ -11,7 +11,8 @@ from mergeline.release import build, deploy, promotion, retarget, terraform
 from tests.tooling.docker import Docker
 from tests.tooling.load import Load
 from tests.tools import until
-from tests.unit.docker_target.staging import docker, gateway, look, owned, pin, place, providers, version
+from tests.unit import experiments
+from tests.unit.docker_target.staging import docker, gateway, image, look, owned, pin, place, providers, version
 from tests.unit.project import NAME, Project
 
 __all__ = ["docker", "gateway", "place", "providers"]
@@ -77,6 +78,22 @@ def test_a_switch_and_a_rolling_way_back_lose_nothing(place: Project, docker: Do
     assert load.wrong(first.id, returned) == 0
     assert len(load.answers) > 200
     assert terraform.plan(place.root, "staging").actions == []
+
+
+def test_an_experiment_answers_beside_the_pinned_release_until_it_is_stopped(place: Project, docker: Docker) -> None:
+    pinned = pin(place, docker, 2)
+    other = build.run(place.root, image=image(place, docker, 3)).release
+    experiments.start(place, other)
+
+    url = str(deploy.run(place.root, "staging").url)
+
+    assert experiments.answering(url, place) == {pinned.id, other.id}
+    assert terraform.plan(place.root, "staging").actions == []
+    assert f"{NAME}-staging-bundle-{other.model.bundle_id[:12]}" in owned(docker)
+    experiments.stop(place)
+    deploy.run(place.root, "staging")
+    assert experiments.answering(url, place) == {pinned.id}
+    assert not [name for name in owned(docker) if "bundle" in name]
 
 
 def test_an_image_that_does_not_exist_leaves_the_old_release(place: Project, docker: Docker) -> None:

@@ -78,13 +78,17 @@ class Place:
         self.project.commit("Say how staging runs")
 
     def pin(self, seed: int, image: str | None = None) -> Release:
-        """Train a model, build its image unless one is given, release it, and pin it in staging."""
+        """Release as `build` does, and pin it in staging."""
+        made = self.build(seed, image)
+        promotion.promote(self.root, "staging", release=made.id, pull_request=False)
+        return made
+
+    def build(self, seed: int, image: str | None = None) -> Release:
+        """Train a model, build its image unless one is given, and release it."""
         self.project.train(seed)
         if seed not in self.images and image is None:
             self.images[seed] = self.cluster.load(_image(self.project, self.cluster.docker, seed))
-        made = build.run(self.root, image=image or self.images[seed]).release
-        promotion.promote(self.root, "staging", release=made.id, pull_request=False)
-        return made
+        return build.run(self.root, image=image or self.images[seed]).release
 
     def look(self) -> status.Environment:
         return status.look(self.root, "staging")

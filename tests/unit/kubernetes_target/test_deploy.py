@@ -8,6 +8,7 @@ from mergeline.errors import DeploymentFailed
 from mergeline.release import deploy, promotion, retarget, smoke, terraform
 from tests.tooling.load import Load
 from tests.tools import until
+from tests.unit import experiments
 from tests.unit.kubernetes_target.conftest import SPACE, Place
 from tests.unit.project import NAME
 
@@ -62,6 +63,20 @@ def test_a_way_forward_and_back_loses_nothing(place: Place, strategy: str) -> No
     assert {release for _, release in load.answers} == {first.id, second.id}
     assert len(load.answers) > 200
     assert len(place.objects("deployments")) == 1
+
+
+def test_an_experiment_answers_beside_the_pinned_release_until_it_is_stopped(place: Place) -> None:
+    pinned = place.pin(2)
+    other = place.build(3)
+    experiments.start(place.project, other)
+
+    deploy.run(place.root, "staging")
+
+    assert experiments.answering(place.url, place.project) == {pinned.id, other.id}
+    assert terraform.plan(place.root, "staging").actions == []
+    experiments.stop(place.project)
+    deploy.run(place.root, "staging")
+    assert experiments.answering(place.url, place.project) == {pinned.id}
 
 
 def test_an_image_that_does_not_exist_leaves_the_old_release(place: Place) -> None:
