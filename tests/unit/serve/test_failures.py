@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from mergeline.bundle import Bundle
+from mergeline.columns import Masking
 from mergeline.serve.app import Application
 from mergeline.serve.experiment.arms import Arms
 from tests.unit.serve.load import BODY
@@ -51,6 +52,22 @@ def test_a_model_that_fails_is_a_500_whose_cause_is_in_the_log_alone(
     assert start["status"] == 500
     assert "secret" not in msgspec.json.decode(body["body"])["error"]
     assert "secret detail" in caplog.text
+
+
+@pytest.mark.parametrize(("masked", "quoted"), [({}, True), ({"carrier": "hash"}, False)])
+def test_a_refused_value_is_logged_only_where_no_column_is_sensitive(
+    bundle: Bundle, caplog: pytest.LogCaptureFixture, masked: dict[str, Masking], quoted: bool
+) -> None:
+    signature = msgspec.structs.replace(bundle.signature, masked=masked)
+    app = Application(Arms(replace(bundle, signature=signature), None))
+
+    with caplog.at_level(logging.INFO):
+        start, body = ask(app, {"type": "http.request", "body": b'{"carrier": 4711}'})
+
+    assert start["status"] == 422
+    assert "4711" in msgspec.json.decode(body["body"])["error"]
+    (line,) = (record for record in caplog.records if record.message == "refused")
+    assert ("4711" in str(line.__dict__["fields"])) == quoted
 
 
 def test_a_client_that_leaves_halfway_gets_no_answer(bundle: Bundle) -> None:

@@ -122,8 +122,10 @@ class Application:
             except Refused as refused:
                 status, body = refused.status, encode({"error": str(refused), "request": asked.id})
                 extra.extend(refused.headers)
-                fields = {"request": asked.id, "status": status.value, "error": str(refused)}
                 if not refused.quiet:
+                    # The sentence may quote a value, and some columns' values must not touch the disk.
+                    why = status.phrase if self.bundle.signature.masking else str(refused)
+                    fields = {"request": asked.id, "status": status.value, "error": why}
                     log.info("refused", extra={"fields": fields})
             except Exception as error:
                 status = HTTPStatus.INTERNAL_SERVER_ERROR
