@@ -24,7 +24,7 @@ from rich.table import Table
 
 from tools import bench
 from tools.bake import TEMPLATE, bake
-from tools.serving import load, sizes
+from tools.serving import load, promises, sizes
 from tools.serving.contenders import Contender, Rows, Running, Stopped, ask, contenders, memory, on, running, same
 
 HOME = TEMPLATE / "build" / "bench-serve"
@@ -86,6 +86,7 @@ def main(arguments: Sequence[str]) -> None:
         model = logged(project, scratch)
         figures = [
             *served(contenders(project, str(model)), held_out(project), quick=given.quick),
+            *kept(project, contenders(project, str(model))[0], quick=given.quick),
             *installs(project, model),
             *batch(project, scratch, 200_000 if given.quick else BATCH),
         ]
@@ -148,8 +149,7 @@ def held_out(project: Path) -> Rows:
 def served(found: Sequence[Contender], rows: Rows, *, quick: bool) -> list[Figure]:
     """Start all, compare their answers, then measure in turn."""
     rounds, seconds = (2, 1.0) if quick else (ROUNDS, SECONDS)
-    cores = sorted(os.sched_getaffinity(0))
-    serving, loading = frozenset(cores[:1]), frozenset(cores[1:2] or cores)
+    serving, loading = halves()
     loops: dict[tuple[str, str], list[float]] = {}
     singles = {one.name: [one.body([row]) for row in rows[:200]] for one in found}
     many = {one.name: [one.body(rows)] for one in found}
@@ -211,6 +211,25 @@ def served(found: Sequence[Contender], rows: Rows, *, quick: bool) -> list[Figur
         figure("start to first answer", "start", "s", "mlflow", 6, 15),
         figure("start to first answer", "start", "s", "fastapi"),
     ]
+
+
+def kept(project: Path, ours: Contender, *, quick: bool) -> list[Figure]:
+    """Measure what our server promises of itself, each against itself in the plain case."""
+    bench = promises.Bench(ours, HOME, *halves(), held_out(project))
+    shadow = promises.shadowed(bench, project / "bundle", *((2, 3.0) if quick else (ROUNDS, 2 * SECONDS)))
+    accepted, refused, share = promises.flooded(bench, 3.0 if quick else 30.0)
+    console.print(f"five times too much: {share:.0%} accepted, the rest 503", style="dim")
+    return [
+        Figure(f"p99 with a shadow, {promises.RATE:g} req/s", "without", "ms", shadow.hard, shadow.plain, 0.833),
+        Figure("p99 of what a flood lets through", "alone", "ms", accepted.hard, accepted.plain, 0.333),
+        Figure("p99 of its 503", "alone", "ms", refused.hard, refused.plain),
+    ]
+
+
+def halves() -> tuple[frozenset[int], frozenset[int]]:
+    """Give the core that serves and the one that loads, one and the same where there is one."""
+    cores = sorted(os.sched_getaffinity(0))
+    return frozenset(cores[:1]), frozenset(cores[1:2] or cores)
 
 
 def installs(project: Path, model: Path) -> list[Figure]:

@@ -4,14 +4,17 @@ import os
 import shutil
 import signal
 import socket
+import statistics
 import subprocess
 import threading
 import time
+import timeit
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from mergeline import bundle as bundles
@@ -20,6 +23,7 @@ from tests.tools import until
 from tests.unit.serve.made import export, made_rows
 from tests.unit.serve.servers import Running, start
 from tests.unit.serve.supervised import Local
+from tools.serving import load
 from tools.traffic import Traffic
 
 pytestmark = pytest.mark.slow
@@ -125,6 +129,32 @@ def test_of_two_workers_one_is_killed_again_and_again_and_the_other_answers(
         until(lambda: traffic.answered > answered + 20)
 
     counts.answered, counts.lost, counts.wrong = traffic.answered, traffic.lost, traffic.wrong
+
+
+def test_five_times_too_much_is_refused_at_once_and_the_rest_answered_right(
+    folder: Path, counts: Counts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MERGELINE_MAX_REQUESTS", "2")
+    body = msgspec.json.encode({"rows": made_rows(500)})
+    server = start(folder, release="r1")
+    ask = partial(load.steady, server.port, "/predict", [body])
+    seconds = float(os.environ.get("DRILL_SECONDS", "3"))
+    try:
+        can = 1 / statistics.median(timeit.repeat(lambda: server.ask("/predict", body), number=1, repeat=50))
+        flood = ask(rate=5 * can, seconds=seconds, connections=64)
+        after = ask(rate=can / 4, seconds=1, connections=1)
+    finally:
+        server.stop()
+
+    right = after[0].body
+    counts.answered = len(flood)
+    counts.lost = [repr(one.head) for one in flood if one.status not in (200, 503)]
+    counts.wrong = [repr(one.body[:200]) for one in flood if one.status == 200 and one.body != right]
+    refused = [one for one in flood if one.status == 503]
+    assert all(b"retry-after: 1" in one.head for one in refused)
+    assert len(flood) - len(refused) > 20
+    assert len(refused) > len(flood) / 4
+    assert {(one.status, one.body) for one in after} == {(200, right)}
 
 
 def drip(port: int, body: bytes) -> bytes:

@@ -4,7 +4,6 @@ import asyncio
 import json
 import subprocess
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +29,6 @@ function done(summary, latency)
     e.connect + e.read + e.write + e.status + e.timeout))
 end
 """
-OPEN_CONNECTIONS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +38,17 @@ class Loop:
     per_second: float
     p50: float
     p99: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server said to one request; `seconds` since it was due, `at` on the event loop's clock."""
+
+    at: float
+    seconds: float
+    status: int
+    head: bytes
+    body: bytes
 
 
 def wrk() -> Path:
@@ -82,40 +91,58 @@ def parsed(said: str, name: str) -> Loop:
 
 def opened(server: Running, bodies: Sequence[bytes], *, rate: float, seconds: float) -> Loop:
     """Send at a fixed rate; a request's latency counts from when it was due, so that waiting counts. Raises Stopped."""
-    heads = [
-        f"POST {server.contender.path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    found = steady(server.port, server.contender.path, bodies, rate=rate, seconds=seconds)
+    if wrong := [one for one in found if one.status != 200]:
+        raise Stopped(f"{server.contender.name} failed in the open loop: {wrong[0].status} {wrong[0].body[:80]!r}")
+    return loop(found)
+
+
+def loop(found: Sequence[Answer]) -> Loop:
+    """Give rate and latencies of answers in the order of their arrival, at least one."""
+    took = found[-1].at - found[0].at + found[0].seconds
+    ordered = sorted(one.seconds for one in found)
+    return Loop(len(found) / took, ordered[len(ordered) // 2] * 1e3, ordered[int(len(ordered) * 0.99)] * 1e3)
+
+
+def steady(
+    port: int, path: str, bodies: Sequence[bytes], *, rate: float, seconds: float, connections: int = 16
+) -> list[Answer]:
+    """Send at a fixed rate, whatever comes back; give all answers in the order of their arrival."""
+    requests = [
+        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         f"Content-Length: {len(body)}\r\n\r\n".encode()
         + body
         for body in bodies
     ]
-    begun = time.perf_counter()
-    found = sorted(asyncio.run(_open(server, heads, rate, max(20, round(rate * seconds)))))
-    took = time.perf_counter() - begun
-    return Loop(len(found) / took, found[len(found) // 2] * 1e3, found[int(len(found) * 0.99)] * 1e3)
+    return asyncio.run(_steady(port, requests, rate, max(20, round(rate * seconds)), connections))
 
 
-async def _open(server: Running, requests: Sequence[bytes], rate: float, count: int) -> list[float]:
+async def _steady(port: int, requests: Sequence[bytes], rate: float, count: int, connections: int) -> list[Answer]:
     idle: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Queue()
-    for _ in range(OPEN_CONNECTIONS):
-        idle.put_nowait(await asyncio.open_connection("127.0.0.1", server.port))
-    loop = asyncio.get_running_loop()
-    begun = loop.time()
+    for _ in range(connections):
+        idle.put_nowait(await asyncio.open_connection("127.0.0.1", port))
+    clock = asyncio.get_running_loop()
+    begun = clock.time()
+    found: list[Answer] = []
 
-    async def one(number: int) -> float:
-        due = begun + number / rate
-        await asyncio.sleep(due - loop.time())
+    async def one(number: int, due: float) -> None:
         reader, writer = await idle.get()
         writer.write(requests[number % len(requests)])
-        head = await reader.readuntil(b"\r\n\r\n")
-        if b" 200 " not in head.partition(b"\r\n")[0]:
-            raise Stopped(f"{server.contender.name} failed in the open loop: {head[:80]!r}")
-        length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
-        await reader.readexactly(int(length.partition(b":")[2]))
+        head = (await reader.readuntil(b"\r\n\r\n")).lower()
+        length = next(line for line in head.split(b"\r\n") if line.startswith(b"content-length:"))
+        body = await reader.readexactly(int(length.partition(b":")[2]))
         idle.put_nowait((reader, writer))
-        return loop.time() - due
+        now = clock.time()
+        found.append(Answer(now, now - due, int(head.split(b" ", 2)[1]), head, body))
 
     try:
-        return await asyncio.gather(*(one(number) for number in range(count)))
+        async with asyncio.TaskGroup() as group:
+            for number in range(count):
+                due = begun + number / rate
+                if (wait := due - clock.time()) > 0:
+                    await asyncio.sleep(wait)
+                group.create_task(one(number, due))
     finally:
         while not idle.empty():
             idle.get_nowait()[1].close()
+    return found
