@@ -40,7 +40,7 @@ drill-deploy: .venv/.ready-dev ## Break deployments on purpose, under steady req
 	pytest tests/drills/test_deploy.py --quiet
 
 drill-serve: .venv/.ready-dev ## Break the server on purpose: none lost, none wrong
-	DRILL_REQUESTS=10000 pytest tests/drills/test_serve_bad_requests.py tests/drills/test_serve_failures.py --quiet
+	DRILL_REQUESTS=10000 DRILL_SECONDS=30 pytest tests/drills/test_serve_bad_requests.py tests/drills/test_serve_failures.py --quiet
 
 bench: .venv/.ready-dev ## Measure what the README claims
 	python -m tools.bench
