@@ -73,7 +73,7 @@ def flooded(bench: Bench, seconds: float) -> tuple[Promise, Promise, float]:
     Raises:
         Stopped: a request got another answer than 200 or 503, or all got the same.
     """
-    body = bench.ours.body((bench.rows * -(-ROWS // len(bench.rows)))[:ROWS])
+    body = bench.ours.body(bench.rows[:ROWS])
     with bench.server({"MERGELINE_MAX_REQUESTS": str(PLACES)}) as server, on(bench.loading):
         alone = timeit.repeat(lambda: ask(bench.ours, server.port, bench.rows[:ROWS]), number=1, repeat=200)
         rate = TIMES / statistics.median(alone)
