@@ -9,6 +9,8 @@ from mergeline import fetch
 from mergeline.errors import RepositoryTrouble
 from mergeline.repo import git
 
+pytestmark = pytest.mark.slow
+
 ROWS = b"carrier,late\nUA,1\n"
 MD5 = "36139162f19247a95ce4512c20797dcc"
 NAMED = f"outs:\n- md5: {MD5}\n  size: {len(ROWS)}\n  hash: md5\n  path: rows.csv\n"

@@ -10,7 +10,7 @@ from mergeline import metrics
 from mergeline.errors import BadSettings, DegenerateRows
 from mergeline.metrics import ALL, known, measure
 
-ROWS = 120
+ROWS = 49
 
 
 def rows_of(task: str, *, distinct: int = 1000) -> tuple[np.ndarray, np.ndarray]:

@@ -11,6 +11,8 @@ import pytest
 from mergeline import objects
 from mergeline.errors import BadData, Integrity, RepositoryTrouble
 
+pytestmark = pytest.mark.slow
+
 PIPELINE = """
 stages:
   ingest:
@@ -58,7 +60,6 @@ def elsewhere(fresh: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(fresh, tmp_path / "deeper/elsewhere"))
 
 
-@pytest.mark.slow
 def test_runs_what_moved_and_names_it(project: Path) -> None:
     assert objects.repro(project) == []
 
@@ -192,7 +193,6 @@ def test_another_checkout_shares_the_cache_and_leaves_no_trace(project: Path, el
     assert (elsewhere / "data/raw.csv").is_file()
 
 
-@pytest.mark.slow
 def test_a_remote_beside_is_found_from_another_checkout(project: Path, tmp_path: Path, elsewhere: Path) -> None:
     command = [sys.executable, "-m", "dvc", "remote", "add", "--local", "-d", "store", str(tmp_path / "store")]
     subprocess.run(command, cwd=project, check=True, capture_output=True)

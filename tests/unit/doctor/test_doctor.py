@@ -14,6 +14,8 @@ from mergeline.doctor import machine, repository
 from mergeline.doctor.finding import Finding
 from tests.unit.project import Project
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:

@@ -8,6 +8,8 @@ from mergeline.errors import Integrity, RepositoryTrouble
 from mergeline.release import build, manifest, promotion
 from tests.unit.project import Project
 
+pytestmark = pytest.mark.slow
+
 
 def flip(path: Path) -> None:
     content = bytearray(path.read_bytes())

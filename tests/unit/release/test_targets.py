@@ -12,6 +12,8 @@ from mergeline.errors import DeploymentFailed, Usage
 from mergeline.release import build, experiment, promotion, retarget, targets, terraform
 from tests.unit.project import NAME, TEMPLATE, Project
 
+pytestmark = pytest.mark.slow
+
 STAGING = Path("infra/environments/staging")
 DIGEST = f"sha256:{'0' * 64}"
 IMAGES = {

@@ -10,6 +10,8 @@ from mergeline.errors import BadData, BadSettings, DegenerateRows
 
 from .conftest import Project, flights
 
+pytestmark = pytest.mark.slow
+
 
 def read(project: Project, name: str) -> pl.DataFrame:
     return pl.read_parquet(project.root / f"data/{name}.parquet")
