@@ -51,12 +51,19 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
     def table(self) -> Any:
         """Draw it."""
-        parts: list[Any] = [_text(words.title(self)), self._arms()]
+        parts: list[Any] = [_text(self.title()), self._arms()]
         if self.ratio is not None:
             parts.append(_text(words.ratio(self.ratio, self.unit), "bold red" if self.ratio.broken else ""))
         parts += [self._figures(), _text(words.LOOKS, "dim"), *(_text(note, "dim") for note in self.notes), Text()]
         parts.append(_text(self.verdict, STYLES[self.word] if self.word else "bold"))
         return Group(*parts)
+
+    def title(self) -> str:
+        """Say which experiment, where, and from which time on."""
+        share = "" if self.kind == "shadow" else f", {words.percent(self.share)}"
+        by = f" by {self.key}" if self.key else ""
+        ended = f", ended {self.ended:%Y-%m-%d %H:%M}" if self.ended else ""
+        return f"{self.kind} in {self.environment}{share}{by}, from {self.since:%Y-%m-%d %H:%M} UTC{ended}"
 
     def _arms(self) -> Table:
         units = [] if self.unit == "requests" else [self.unit]

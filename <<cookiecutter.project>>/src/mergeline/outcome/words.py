@@ -1,31 +1,19 @@
 """What a person reads of an experiment: sentences, and figures as exact as their intervals."""
 
 import math
-from typing import TYPE_CHECKING
 
 from .figures import Figure
 from .ratio import BROKEN, Ratio
-
-if TYPE_CHECKING:
-    from .result import Result
 
 LOOKS = "One look: at a moment chosen before. Always: however often you look; the verdict rests on it."
 TINY = 1e-6
 TITLES = {"better": "Better", "worse": "Worse", "same": "Same", "cannot tell": "Cannot tell"}
 
 
-def title(found: "Result") -> str:
-    """Say which experiment, where, and from which time on."""
-    share = "" if found.kind == "shadow" else f", {_percent(found.share)}"
-    by = f" by {found.key}" if found.key else ""
-    ended = f", ended {found.ended:%Y-%m-%d %H:%M}" if found.ended else ""
-    return f"{found.kind} in {found.environment}{share}{by}, from {found.since:%Y-%m-%d %H:%M} UTC{ended}"
-
-
 def ratio(found: Ratio, unit: str) -> str:
     """Say whether the arms have as many units as their share says."""
-    told = f"{found.beside:,} of {found.pinned + found.beside:,} {unit} ({_percent(found.observed)}"
-    told += f" for a share of {_percent(found.share)}"
+    told = f"{found.beside:,} of {found.pinned + found.beside:,} {unit} ({percent(found.observed)}"
+    told += f" for a share of {percent(found.share)}"
     if found.p_value is None:
         return f"Sample ratio not checked: {told}), too few to say."
     chance = f"p = {found.p_value:.2g}" if found.p_value > TINY else f"p below {TINY:g}"
@@ -84,7 +72,8 @@ def _places(figure: Figure) -> int:
     return min(6, max(0, 1 - math.floor(math.log10(half))))
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
+    """Show a share by three digits."""
     return f"{100 * share:.3g}%"
 
 
