@@ -109,6 +109,14 @@ def test_pairs_have_the_statistics_of_a_pull_request(rng: np.random.Generator) -
     assert differences.paired(found).fixed(LEVEL) == pytest.approx(found.interval(LEVEL))
 
 
+def test_the_smaller_arm_decides_how_much_two_arms_know() -> None:
+    gap = differences.unpaired(Estimate(0.5, 0.03, 900), Estimate(0.6, 0.04, 100))
+
+    assert (gap.value, gap.error, gap.groups) == pytest.approx((0.1, 0.05, 100))
+    assert gap.units == 90
+    assert gap.freedom == pytest.approx(0.05**4 / (0.03**4 / 899 + 0.04**4 / 99))
+
+
 def test_arms_that_never_differ_have_an_interval_of_nothing() -> None:
     gap = differences.unpaired(Estimate(0.5, 0.0, 20), Estimate(0.5, 0.0, 30))
 

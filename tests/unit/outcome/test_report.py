@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from rich.console import Console
@@ -60,6 +61,17 @@ def test_each_arms_metric_is_that_of_its_rows_and_the_interval_is_by_key(report:
     assert roc_auc.fixed is not None
     error = (ours.standard_error**2 + theirs.standard_error**2) ** 0.5
     assert (roc_auc.fixed[1] - roc_auc.fixed[0]) / 2 / error == pytest.approx(1.98, abs=0.02)
+
+
+def test_what_is_clear_at_one_look_only_is_not_told(report: Report) -> None:
+    found = report(traffic(signal=(1.0, 1.25)))
+
+    roc_auc = figure(found, "roc_auc")
+    assert roc_auc.fixed is not None
+    assert roc_auc.always is not None
+    assert roc_auc.fixed[0] > 0 > roc_auc.always[0]
+    assert found.word == "cannot tell"
+    assert "it may as well be chance: telling 0.02 from none takes about " in found.verdict
 
 
 def test_a_shadow_is_judged_in_pairs_by_request(report: Report) -> None:
@@ -130,7 +142,7 @@ def test_only_what_was_answered_under_the_present_share_counts(report: Report) -
 
     assert report(made).figures == before.figures
     assert report(made, since="2026-10-31").arms[0].units == before.arms[0].units + 30
-    assert report(made, since="2026-11-01T01:00+01:00").since == START
+    assert report(made, since="2026-11-01T01:00+01:00").title() == "ab in staging, 50%, from 2026-11-01 00:00 UTC"
 
 
 def test_a_key_that_both_arms_answered_is_the_experiments_and_its_fallbacks_count_for_neither(report: Report) -> None:
@@ -219,6 +231,18 @@ def test_nothing_is_cut_at_80_columns(report: Report, kind: str) -> None:
     for one in found.figures:
         assert one.name in said
     assert "often you look)" in " ".join(said.split())
+
+
+def test_long_names_and_numbers_are_folded(report: Report, stored: Callable[..., str]) -> None:
+    named = stored(classes=["no", "[late] by more than a quarter of an hour"])
+    made = traffic(keys=60)
+    for i, event in enumerate(made.events):
+        made.events[i] = msgspec.structs.replace(event, seconds=100.0 + i / 7)
+    said = drawn(report(made, labelled=False, pinned_bundle=named, bundle=named))
+
+    assert max(map(len, said.splitlines())) <= 80
+    assert "[late]" in said
+    assert said.count("[") == said.count("]") == 5
 
 
 def test_a_log_of_something_else_is_refused_with_what_it_has(report: Report) -> None:

@@ -87,7 +87,7 @@ def _moment(said: str) -> datetime:
         found = datetime.fromisoformat(said)
     except ValueError:
         raise Usage(f"--since {said!r:.60} is no time", "Write 2026-11-29 or 2026-11-29T10:15Z.") from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _signature(root: Path, bundle_id: str, release: str) -> Signature:

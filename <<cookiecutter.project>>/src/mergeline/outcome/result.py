@@ -15,6 +15,8 @@ from . import words
 from .figures import Figure
 from .ratio import Ratio
 
+NAME = 10
+"""Columns of a terminal that a name has at least."""
 STYLES = {"better": "bold green", "worse": "bold red", "same": "bold", "cannot tell": "bold yellow"}
 
 
@@ -78,15 +80,19 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     def _figures(self) -> Table:
         level = f"{100 * self.level:.4g}%"
         table = _table("", "pinned", self.kind, "difference", f"{level}, one look", f"{level}, always")
+        for column in table.columns[-2:]:
+            column.no_wrap = False  # between its two ends, where numbers are long
         for figure in self.figures:
-            table.add_row(figure.name, *words.cells(figure))
+            table.add_row(Text(figure.name), *words.cells(figure))
         return table
 
 
 def _table(*titles: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for i, title in enumerate(titles):
-        table.add_column(title, justify="left" if i == 0 else "right", no_wrap=i > 0, overflow="fold")
+        table.add_column(
+            title, justify="left" if i == 0 else "right", no_wrap=i > 0, overflow="fold", min_width=NAME * (i == 0)
+        )
     return table
 
 

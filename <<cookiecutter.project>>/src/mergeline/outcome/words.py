@@ -7,6 +7,9 @@ from .ratio import BROKEN, Ratio
 
 LOOKS = "One look: at a moment chosen before. Always: however often you look; the verdict rests on it."
 TINY = 1e-6
+FEW, MOST = 4, 5
+NOTHING = 1e-9
+"""Of a difference: below this part of it an interval is what rounding left of none."""
 TITLES = {"better": "Better", "worse": "Worse", "same": "Same", "cannot tell": "Cannot tell"}
 
 
@@ -65,11 +68,13 @@ def _because(figure: Figure, unit: str) -> str:
 
 
 def _places(figure: Figure) -> int:
-    """Give the decimals that show two digits of the interval's half width."""
-    if figure.fixed is None or figure.fixed[0] == figure.fixed[1]:
-        return 4
+    """Give the decimals that show two digits of the interval's half width, 5 at most."""
+    if figure.fixed is None or figure.difference is None:
+        return FEW
     half = (figure.fixed[1] - figure.fixed[0]) / 2
-    return min(6, max(0, 1 - math.floor(math.log10(half))))
+    if half <= NOTHING * abs(figure.difference):
+        return FEW
+    return min(MOST, max(0, 1 - math.floor(math.log10(half))))
 
 
 def percent(share: float) -> str:

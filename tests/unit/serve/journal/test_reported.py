@@ -87,10 +87,11 @@ def report(*arguments: str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.parametrize("kind", ["ab", "canary"])
 def test_two_arms_are_told_apart_as_the_server_assigned_them(
-    experimented: Callable[..., Experimented], log: Callable[..., Log], tmp_path: Path
+    experimented: Callable[..., Experimented], log: Callable[..., Log], tmp_path: Path, kind: str
 ) -> None:
-    made, written = experimented(kind="ab", share=0.3), log(key="k" * 16).start()
+    made, written = experimented(kind=kind, share=0.3), log(key="k" * 16).start()
     server = Server(made.arms(written))
 
     said = ask(server, written)
@@ -98,7 +99,7 @@ def test_two_arms_are_told_apart_as_the_server_assigned_them(
 
     truth = labels(tmp_path / "labels.csv", [request for request, _, _ in said])
     found = report("--log", str(written.folder), "--labels", str(tmp_path / "labels.csv"))
-    theirs = {event.request for event in written.events() if event.arm == "ab"}
+    theirs = {event.request for event in written.events() if event.arm == kind}
     keys = [{customer for request, customer, _ in said if (request in theirs) == beside} for beside in (False, True)]
     assert [(arm["requests"], arm["units"]) for arm in found["arms"]] == [
         (CUSTOMERS * REQUESTS - len(theirs), len(keys[0])),
