@@ -40,8 +40,7 @@ def test_twenty_looks_fool_a_fixed_interval_and_not_an_always_valid_one(
 ) -> None:
     z, freedom, units = looks(rng, share, per_look, times=400)
 
-    reach = stats.t.isf(stats.norm.sf(critical(units, LEVEL)), freedom)
-    always = (np.abs(z) > reach).any(axis=1).mean()
+    always = (np.abs(z) > differences.reach(units, freedom, LEVEL)).any(axis=1).mean()
     fixed = (np.abs(z) > stats.t.ppf(0.5 + LEVEL / 2, freedom)).any(axis=1).mean()
     once = (np.abs(z) > stats.t.ppf(0.5 + LEVEL / 2, freedom))[:, -1].mean()
 

@@ -142,7 +142,9 @@ def test_only_what_was_answered_under_the_present_share_counts(report: Report) -
 
     assert report(made).figures == before.figures
     assert report(made, since="2026-10-31").arms[0].units == before.arms[0].units + 30
-    assert report(made, since="2026-11-01T01:00+01:00").title() == "ab in staging, 50%, from 2026-11-01 00:00 UTC"
+    assert report(made, since="2026-11-01T01:00+01:00").title() == (
+        "ab in staging: bbbbbbbbbbbb beside aaaaaaaaaaaa, 50%, from 2026-11-01 00:00 UTC"
+    )
 
 
 def test_a_key_that_both_arms_answered_is_the_experiments_and_its_fallbacks_count_for_neither(report: Report) -> None:
@@ -224,13 +226,17 @@ def test_without_a_key_requests_are_what_belongs_together(report: Report) -> Non
 @pytest.mark.parametrize("kind", ["ab", "shadow"])
 def test_nothing_is_cut_at_80_columns(report: Report, kind: str) -> None:
     found = report(traffic() if kind == "ab" else shadowed(), kind=kind)
-    said = drawn(found)
+    many = dict.fromkeys(("requests", "rows", "units", "labelled"), 123456789)
+    arms = [msgspec.structs.replace(arm, **many, median_ms=1234.5, slow_ms=23456.7) for arm in found.arms]
+    said = drawn(msgspec.structs.replace(found, arms=arms))
 
     assert max(map(len, said.splitlines())) <= 80
     assert "…" not in said
     for one in found.figures:
         assert one.name in said
     assert "often you look)" in " ".join(said.split())
+    assert said.count("123,456,789") == (8 if kind == "ab" else 6)
+    assert said.count("23,457") == 2
 
 
 def test_long_names_and_numbers_are_folded(report: Report, stored: Callable[..., str]) -> None:

@@ -3,9 +3,12 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from mergeline import forge
 from mergeline.errors import Usage
+from mergeline.forge import Status
 from mergeline.release import course
 from mergeline.release.manifest import Pin
 from tests.unit.release.pinned import Pins, release
@@ -44,6 +47,25 @@ def test_the_share_holds_since_it_was_deployed_where_that_is_known(pins: Pins) -
     pins.deployed(step, "2026-11-03T04:30:00Z")
     pins.deployed(step, "2026-11-04T00:00:00Z")
     assert course.of(pins.root, "staging").since == datetime(2026, 11, 3, 4, 30, tzinfo=UTC)
+
+
+class Forge:
+    """A forge that knows one status of each commit."""
+
+    def __init__(self, state: str) -> None:
+        self.state = state
+
+    def statuses(self, _: str) -> list[Status]:
+        made = {"context": "deploy (staging)", "description": "", "url": None, "created": "2026-11-03T05:00:00"}
+        return [msgspec.convert({**made, "state": self.state}, Status)]
+
+
+@pytest.mark.parametrize(("state", "hour"), [("success", 5), ("failure", 0)])
+def test_a_forge_says_when_it_was_deployed(pins: Pins, monkeypatch: pytest.MonkeyPatch, state: str, hour: int) -> None:
+    pins.experiment("2026-11-03T00:00:00Z", OURS, THEIRS)
+    monkeypatch.setattr(forge, "connect", lambda _: Forge(state))
+
+    assert course.of(pins.root, "staging").since == datetime(2026, 11, 3, hour, tzinfo=UTC)
 
 
 def test_an_experiment_that_ended_is_the_last_one_that_ran(pins: Pins) -> None:

@@ -46,12 +46,8 @@ class Gap:
         return self.value - half, self.value + half
 
     def always(self, level: float) -> tuple[float, float]:
-        """Give the interval that holds at all looks together.
-
-        The sequence takes the variance as known. With few groups it is not, so the critical value is that of Student's t
-        with the same probability beyond it, which is the sequence's own as groups grow many.
-        """
-        half = float(stats.t.isf(stats.norm.sf(critical(self.units, level)), self.freedom)) * self.error
+        """Give the interval that holds at all looks together."""
+        half = float(reach(self.units, self.freedom, level)) * self.error
         return self.value - half, self.value + half
 
 
@@ -74,8 +70,22 @@ def unpaired(pinned: Estimate, beside: Estimate) -> Gap:
     )
 
 
-def critical(units: float | Floats, level: float) -> Floats:
+def reach(units: float | Floats, freedom: float | Floats, level: float) -> Floats:
     """Give how many standard errors an always-valid interval reaches to each side.
+
+    The sequence takes the variance as known. With few groups it is not, so this is the value of Student's t with the same
+    probability beyond it: the sequence's own as groups grow many.
+
+    Args:
+        units: n, a number or shape (k,).
+        freedom: degrees of freedom of the standard error, likewise.
+        level: 1 - alpha.
+    """
+    return np.asarray(stats.t.isf(stats.norm.sf(critical(units, level)), freedom))
+
+
+def critical(units: float | Floats, level: float) -> Floats:
+    """Give the boundary of the sequence in standard errors, for a known variance.
 
     With x = n rho^2 this is sqrt((x + 1) / x * 2 log(sqrt(x + 1) / alpha)). Its least in x is where
     x = log(x + 1) - 2 log(alpha), that is x = -W(-alpha^2 / e) - 1 on the lower branch of Lambert's W: so rho^2 is that x

@@ -61,25 +61,28 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
         return Group(*parts)
 
     def title(self) -> str:
-        """Say which experiment, where, and from which time on."""
+        """Say which release stands beside which, where, and from which time on."""
+        ours, theirs = (arm.release[:12] for arm in self.arms)
         share = "" if self.kind == "shadow" else f", {words.percent(self.share)}"
         by = f" by {self.key}" if self.key else ""
         ended = f", ended {self.ended:%Y-%m-%d %H:%M}" if self.ended else ""
-        return f"{self.kind} in {self.environment}{share}{by}, from {self.since:%Y-%m-%d %H:%M} UTC{ended}"
+        since = f"from {self.since:%Y-%m-%d %H:%M} UTC"
+        return f"{self.kind} in {self.environment}: {theirs} beside {ours}{share}{by}, {since}{ended}"
 
     def _arms(self) -> Table:
         units = [] if self.unit == "requests" else [self.unit]
-        table = _table("arm", "release", "requests", *units, "rows", "labelled", "median ms", "p95 ms")
+        table = _table("arm", "requests", *units, "rows", "labelled", "median ms", "p95 ms")
         for arm in self.arms:
             counts = [arm.requests, *([arm.units] if units else []), arm.rows, arm.labelled]
-            times = ["" if ms is None else f"{ms:.3g}" for ms in (arm.median_ms, arm.slow_ms)]
+            times = [words.milliseconds(ms) for ms in (arm.median_ms, arm.slow_ms)]
             said = ["" if count is None else f"{count:,}" for count in counts]
-            table.add_row(arm.name, arm.release[:12], *said, *times)
+            table.add_row(arm.name, *said, *times)
         return table
 
     def _figures(self) -> Table:
         level = f"{100 * self.level:.4g}%"
         table = _table("", "pinned", self.kind, "difference", f"{level}, one look", f"{level}, always")
+        table.columns[0].min_width = NAME
         for column in table.columns[-2:]:
             column.no_wrap = False  # between its two ends, where numbers are long
         for figure in self.figures:
@@ -90,9 +93,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 def _table(*titles: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for i, title in enumerate(titles):
-        table.add_column(
-            title, justify="left" if i == 0 else "right", no_wrap=i > 0, overflow="fold", min_width=NAME * (i == 0)
-        )
+        table.add_column(title, justify="left" if i == 0 else "right", no_wrap=i > 0, overflow="fold")
     return table
 
 

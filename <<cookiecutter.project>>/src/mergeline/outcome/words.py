@@ -77,6 +77,13 @@ def _places(figure: Figure) -> int:
     return min(MOST, max(0, 1 - math.floor(math.log10(half))))
 
 
+def milliseconds(value: float | None) -> str:
+    """Show a time by three digits, or by all of its whole ones."""
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def percent(share: float) -> str:
     """Show a share by three digits."""
     return f"{100 * share:.3g}%"
