@@ -92,3 +92,12 @@ def test_what_has_no_label_and_what_has_no_row_is_told(report: Callable[..., Res
     found = report(made)
     assert "Labels: 5 rows have none; 2 are of no row that counts." in found.notes
     assert sum(arm.labelled or 0 for arm in found.arms) == 175
+
+
+def test_labels_of_other_requests_leave_nothing_to_judge(report: Callable[..., Result]) -> None:
+    made = traffic(keys=60)
+    made.labels = [("nobody's", 0, "yes")]
+
+    found = report(made)
+    assert found.verdict == "Cannot tell: roc_auc could not be measured: roc_auc needs rows, got none."
+    assert "Labels: 180 rows have none; 1 are of no row that counts." in found.notes

@@ -114,7 +114,7 @@ def test_a_broken_split_is_told_loudly_and_gets_no_verdict(report: Report) -> No
     made.events = [e for e in made.events if e.rows[0].key not in lost]
 
     found = report(made)
-    assert found.word is None
+    assert {found.word, *(one.word for one in found.figures)} == {None}
     assert found.verdict.startswith("No verdict: ")
     assert "SAMPLE RATIO BROKEN: 112 of 320 keys (35% for a share of 50%, p below 1e-06" in " ".join(
         drawn(found).split()

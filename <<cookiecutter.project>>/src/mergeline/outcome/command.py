@@ -14,7 +14,7 @@ from ..bundle import Signature
 from ..errors import BadData, Usage
 from ..experiments import Course
 from ..verdict import Rule, Word
-from . import figures, labels, ratio, reading, sample, words
+from . import figures, labels, notes, ratio, reading, sample, words
 from .figures import Figure, Judge, Side
 from .ratio import Ratio
 from .reading import Answers
@@ -58,11 +58,14 @@ def run(
     ]
     unit = _unit(chosen)
     judge = Judge(paired=paired, level=params.compare.level, seed=params.seeds.compare)
+    checked = None if paired else _ratio(chosen, course.share)
     judged = _metrics(judge, rules, sides, signatures[0]) if known is not None else []
+    if checked is not None and checked.broken:
+        judged = [msgspec.structs.replace(figure, word=None) for figure in judged]
     timed = [sample.requests(chosen.pinned, chosen.beside), sample.requests(chosen.beside, chosen.pinned)]
     if paired:  # the shadow's lines have no time, and the answers' are of the pinned release alone
         timed = [sample.requests(chosen.pinned, chosen.beside.clear()), timed[1]]
-    checked = None if paired else _ratio(chosen, course.share)
+    made = [*judged, *_unlabelled(judge, sides, signatures[0]), *_latency(judge, timed)]
     word, said = _verdict(judged, rules, checked, judge.level, unit)
     return Result(
         environment=course.environment,
@@ -75,8 +78,13 @@ def run(
         unit=unit,
         arms=_arms(course, chosen, sides, timed),
         ratio=checked,
-        figures=[*judged, *_unlabelled(judge, sides, signatures[0]), *_latency(judge, timed)],
-        notes=[*_unmeasured(judged), *_notes(chosen, others, known, sides, paired)],
+        figures=made,
+        notes=[
+            *notes.unmeasured(made),
+            *notes.left_out(chosen, others),
+            *notes.labels(chosen, sides, known, paired=paired),
+            *([notes.NO_LATENCY] if paired else []),
+        ],
         word=word,
         verdict=said,
     )
@@ -183,28 +191,6 @@ def _arms(course: Course, chosen: Sample, sides: list[Side], timed: list[pl.Data
                 slow_ms=float(np.quantile(ms, 0.95)) if len(ms) else None,
             )
         )
-    return found
-
-
-def _unmeasured(judged: list[Figure]) -> list[str]:
-    """Say why a metric has no figure, or one that says little."""
-    return [f"{figure.name}: {figure.reason}." for figure in judged if figure.reason]
-
-
-def _notes(chosen: Sample, others: int, known: pl.DataFrame | None, sides: list[Side], paired: bool) -> list[str]:
-    left_out = {"of other releases and arms": others, **chosen.left_out}
-    told = [f"{count:,} {reason}" for reason, count in left_out.items() if count]
-    found = [f"Rows left out: {'; '.join(told)}."] if told else []
-    if chosen.crossed:
-        found.append(f"{chosen.crossed:,} keys were answered by both arms and count as the experiment's.")
-    if known is not None:
-        lacking = sum(int((~np.isfinite(np.asarray(side.labels))).sum()) for side in sides[: 1 if paired else 2])
-        foreign = labels.unknown(known, chosen.pinned, chosen.beside)
-        told = [f"{lacking:,} rows have none"] if lacking else []
-        told += [f"{foreign:,} are of no row that counts"] if foreign else []
-        found += [f"Labels: {'; '.join(told)}."] if told else []
-    if paired:
-        found.append("A shadow answers nobody, so its latency is not compared.")
     return found
 
 
