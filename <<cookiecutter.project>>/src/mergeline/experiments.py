@@ -1,4 +1,4 @@
-"""What those who pin an experiment and those who serve it both know: its kinds, its limits, and who may stand beside whom."""
+"""What those who pin, serve and judge an experiment all know: its kinds, its limits, its course, who stands beside whom."""
 
 from datetime import datetime
 from typing import Literal, TypeAlias

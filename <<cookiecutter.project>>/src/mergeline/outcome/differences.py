@@ -19,7 +19,7 @@ from scipy import special, stats
 from ..statistics import Estimate, Floats
 
 TIGHTEST = 500
-"""The n at which a sequence is tightest: 1,000 units in two even arms, 5,500 where one arm has a tenth.
+"""The n at which a sequence is tightest: 1,000 units in each of two even arms, or 5,600 of which one arm has a tenth.
 
 A sequence holds only where this does not depend on what was seen. At level 95% it is then 1.55 times as wide as the fixed
 interval, and below twice as wide from n = 50 to 500,000.
