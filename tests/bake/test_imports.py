@@ -11,11 +11,11 @@ from tools.bake import TEMPLATE
 SOURCE = TEMPLATE / "<<cookiecutter.project>>" / "src"
 FLOORS: dict[str, int] = {
     "cli": 4,
-    **dict.fromkeys(("stages", "compare", "compress", "release", "serve", "track", "predict"), 3),
+    **dict.fromkeys(("stages", "compare", "compress", "release", "serve", "track", "predict", "outcome"), 3),
     **dict.fromkeys(("doctor", "guard", "fetch"), 3),
     **dict.fromkeys(("config", "bundle", "objects", "frames", "store", "state", "refits", "claims"), 2),
     **dict.fromkeys(("trials", "monitor", "events", "experiments"), 2),
-    **dict.fromkeys(("errors", "columns", "metrics", "statistics", "files", "processes", "progress"), 1),
+    **dict.fromkeys(("errors", "columns", "metrics", "statistics", "verdict", "files", "processes", "progress"), 1),
     **dict.fromkeys(("repo", "forge", "model"), 1),
 }
 

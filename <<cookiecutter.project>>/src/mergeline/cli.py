@@ -344,6 +344,28 @@ def experiment_stop(environment: Environment, pull_request: PullRequest = False)
     out.print(room.stop(_root(), environment, pull_request=pull_request))
 
 
+@experiment_app.command("report")
+def experiment_report(
+    environment: Environment,
+    log: Annotated[Path, typer.Option(help="The prediction log: the folder of MERGELINE_PREDICTION_LOG, or a file.")],
+    labels: Annotated[
+        Path | None, typer.Option(help="A CSV or Parquet file: request, label, and row where it is not 0.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Count answers from this time on; else since the present share was deployed.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Say what the experiment showed: is its release better, by intervals that hold however often you look."""
+    from .compare import asked
+    from .outcome import command
+    from .release import course
+
+    root = _root()
+    rules = asked.rules(root)
+    _say(command.run(root, course.of(root, environment), rules, log, labelled=labels, since=since), json)
+
+
 @app.command(rich_help_panel=RELEASE)
 def status(
     issue: Annotated[

@@ -1,12 +1,34 @@
-"""What those who pin an experiment and those who serve it both know: its kinds, its limits, and who may stand beside whom."""
+"""What those who pin, serve and judge an experiment all know: its kinds, its limits, its course, who stands beside whom."""
 
+from datetime import datetime
 from typing import Literal, TypeAlias
+
+import msgspec
 
 from .bundle import Signature
 
 Kind: TypeAlias = Literal["ab", "shadow", "canary"]
 LIMITS = ("errors", "latency_ms", "score_min", "score_max")
 """The share of requests that its bundle failed on, the 95th percentile of its time on one, bounds of its mean score."""
+
+
+class Course(msgspec.Struct, frozen=True, kw_only=True):
+    """An experiment as the pins of an environment tell it.
+
+    `pinned` and `release` are the ids of the two releases, with their bundles. `key` names the column whose values keep
+    their arm, `share` is the present one, `since` when it began to hold; `ended` is null while the experiment runs.
+    """
+
+    environment: str
+    pinned: str
+    pinned_bundle: str
+    release: str
+    bundle: str
+    kind: Kind
+    share: float
+    key: str | None
+    since: datetime
+    ended: datetime | None = None
 
 
 def unlike(ours: Signature, theirs: Signature) -> str | None:

@@ -10,7 +10,7 @@ import pytest
 
 from mergeline import bundle as bundles
 from mergeline.errors import Conflict, Usage
-from mergeline.release import build, experiment, ledger, pins, promotion, records, status
+from mergeline.release import build, course, experiment, ledger, pins, promotion, records, status
 from mergeline.release.manifest import Release, read_pin
 from mergeline.release.records import Deployment
 from tests.unit.project import Project
@@ -56,9 +56,9 @@ def test_an_experiment_is_started_stepped_and_stopped_by_commits_that_the_ledger
     project: Project, two: tuple[Release, Release], start: Callable[..., str]
 ) -> None:
     pinned, other = two
-    told = start(key="carrier", limits=["errors=0.05", "score_max=0.9"])
+    said = start(key="carrier", limits=["errors=0.05", "score_max=0.9"])
 
-    assert told.startswith(f"Start ab of {other.id[:12]}, 10% in staging: commit ")
+    assert said.startswith(f"Start ab of {other.id[:12]}, 10% in staging: commit ")
     assert project.git("show", "--name-only", "--format=").split() == ["infra/environments/staging/pin.json"]
     trailers = project.git("log", "-1", "--format=%(trailers:only,unfold)").splitlines()
     assert f"Release: {pinned.id}" in trailers
@@ -82,6 +82,9 @@ def test_an_experiment_is_started_stepped_and_stopped_by_commits_that_the_ledger
         f"ab of {other.id[:12]}, 10%",
     ]
     assert project.git("status", "--porcelain", "infra") == ""
+    told = course.of(project.root, "staging")
+    assert (told.pinned, told.release, told.kind, told.share, told.key) == (pinned.id, other.id, "ab", 0.5, "carrier")
+    assert told.ended is not None
 
 
 def test_a_promotion_ends_the_experiment_and_says_so(

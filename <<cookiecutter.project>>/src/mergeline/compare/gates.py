@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from .. import verdict
 from ..config import Gates, MetricGate, Task
 from ..errors import BadSettings, Integrity
 from ..forge import Forge, overrides
@@ -15,19 +16,8 @@ from .report import FEWEST_GROUPS, Attribution, Difference, GateRow, MetricRow, 
 
 
 def word(metric: Metric, difference: Estimate, matters: float, level: float = 0.95) -> Word:
-    """Say what a difference shows.
-
-    *better* and *worse*: the interval at `level`, of test rows and training together, excludes zero and the estimate is
-    at least `matters`. *same*: the 90% interval lies within `matters` of zero (two one-sided tests at 5%, Schuirmann
-    1987). Below 10 groups the variance itself is too uncertain, so nothing can be told.
-    """
-    if difference.groups < FEWEST_GROUPS:
-        return "cannot tell"
-    low, high = difference.interval(level)
-    if (low > 0 or high < 0) and abs(difference.value) >= matters:
-        return "better" if metric.gain(difference.value) > 0 else "worse"
-    low, high = difference.interval(0.90)
-    return "same" if -matters < low and high < matters else "cannot tell"
+    """Say what a difference shows, of test rows and training together; see `verdict.word`."""
+    return verdict.word(verdict.Rule(metric, matters), difference.value, difference.groups, difference.interval, level)
 
 
 def suited(gates: Gates, task: Task) -> dict[str, Metric]:

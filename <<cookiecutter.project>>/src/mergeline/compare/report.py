@@ -8,10 +8,11 @@ the pull request that does so says that the format changed, because the base's c
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import msgspec
 
+from .. import verdict
 from ..config import Task
 from ..errors import Integrity
 from ..statistics import Estimate
@@ -20,10 +21,10 @@ SCHEMA = 1
 LARGEST = 4 * 1024**2
 FOLDER = "report"
 JSON, MARKDOWN, PAGE = "report.json", "report.md", "report.html"
-FEWEST_GROUPS, FEW_GROUPS = 10, 30
+FEWEST_GROUPS, FEW_GROUPS = verdict.FEWEST_GROUPS, 30
 """Below the first number of groups nothing is told, below the second intervals are themselves uncertain."""
 
-Word = Literal["better", "worse", "same", "cannot tell"]
+Word: TypeAlias = verdict.Word
 Noise = Literal["of both", "of the base", "not measured"]
 """Whose training was repeated to see its noise."""
 Control = Literal["Benjamini-Hochberg", "Benjamini-Yekutieli"]
