@@ -15,7 +15,7 @@ from tools.serving.contenders import Contender, Rows, Running, Stopped, ask, on,
 
 RATE = 200.0
 """Requests a second beside a shadow."""
-ROWS, PLACES, TIMES = 500, 2, 5
+ROWS, PLACES, TIMES = 200, 2, 5
 """Rows of a request in the flood, requests that the server holds, and how many times its capacity are sent."""
 
 
