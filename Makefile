@@ -8,7 +8,8 @@ unexport PYTHONPATH PYTHONDONTWRITEBYTECODE
 
 PYTHON ?= python3
 TARGET ?= local
-TOGETHER := --numprocesses 2 --dist loadfile
+# Tests that share a thing of the machine stay in one process: tests/scheduling.py
+TOGETHER := --numprocesses 2 --dist loadgroup
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
 help: ## Show the verbs
@@ -33,8 +34,7 @@ check: .venv/.ready-dev ## Lint, types and the fast tests
 
 test: check ## Lint, types and all tests; the first time it also builds what they run
 	python -m tests.tooling.prepare
-	pytest -m "slow and alone" --durations 15
-	pytest -m "slow and not alone" --durations 15 $(TOGETHER)
+	pytest -m slow --durations 25 $(TOGETHER)
 
 drill-deploy: .venv/.ready-dev ## Break deployments on purpose, under steady requests: none lost, none wrong
 	pytest tests/drills/test_deploy.py --quiet

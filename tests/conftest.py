@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scheduling import shares
+from tests.scheduling import group
 
 LEAKS = ("CI", "GH_TOKEN", "GITHUB_", "MERGELINE_", "MLFLOW_TRACKING_URI", "RUNNER_")
 
@@ -26,8 +26,7 @@ def _own_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run fast tests first: what is broken shows in a minute. Mark those that share a thing of the machine."""
+    """Run fast tests first: what is broken shows in a minute. Say which share a thing of the machine."""
     for item in items:
-        if shares(item.nodeid):
-            item.add_marker("alone")
+        item.add_marker(pytest.mark.xdist_group(group(item.nodeid)))
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)

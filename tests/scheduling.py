@@ -1,4 +1,4 @@
-"""Which tests run alone: those that share a thing of the machine, which a test beside them would take or make slow."""
+"""Which tests never run beside each other: those that share a thing of the machine, which one would take from the other."""
 
 SHARED = {
     "an engine": (
@@ -15,6 +15,7 @@ SHARED = {
 """By what they share: the beginnings of their paths."""
 
 
-def shares(nodeid: str) -> bool:
-    """Say whether a test shares a thing of the machine."""
-    return any(nodeid.startswith(paths) for paths in SHARED.values())
+def group(nodeid: str) -> str:
+    """Name what a test shares, else its file; tests of one name run in one process, one after the other."""
+    kinds = (kind for kind, paths in SHARED.items() if nodeid.startswith(paths))
+    return next(kinds, nodeid.partition("::")[0])

@@ -1,27 +1,21 @@
-"""Which tests run with none beside them."""
-
-import subprocess
-import sys
+"""Which tests never run beside each other."""
 
 import pytest
 
 from tests import scheduling
 from tools.bake import TEMPLATE
 
+PATHS = [(kind, path) for kind, paths in scheduling.SHARED.items() for path in paths]
 
-@pytest.mark.parametrize("path", [path for paths in scheduling.SHARED.values() for path in paths])
-def test_what_shares_a_thing_of_the_machine_is_there(path: str) -> None:
+
+@pytest.mark.parametrize(("kind", "path"), PATHS)
+def test_what_shares_a_thing_of_the_machine_is_there_and_in_its_group(kind: str, path: str) -> None:
     assert (TEMPLATE / path).exists()
+    assert scheduling.group(f"{path}test_some.py::test_one[tests/image/]") == kind
 
 
-@pytest.mark.slow
-def test_what_shares_a_thing_of_the_machine_is_left_out_where_tests_run_side_by_side() -> None:
-    files = ("tests/unit/house/test_cluster.py", "tests/unit/house/test_need.py")
+def test_each_test_says_its_group_and_one_that_shares_nothing_is_with_its_file(request: pytest.FixtureRequest) -> None:
+    mark = request.node.get_closest_marker("xdist_group")
 
-    def collected(expression: str) -> set[str]:
-        command = [sys.executable, "-m", "pytest", "--collect-only", "-qq", "-m", expression, *files]
-        said = subprocess.run(command, cwd=TEMPLATE, capture_output=True, text=True, check=False).stdout
-        return {line.partition(":")[0] for line in said.splitlines() if line.startswith("tests/")}
-
-    assert collected("alone") == {files[0]}
-    assert collected("not alone") == {files[1]}
+    assert mark is not None
+    assert mark.args == ("tests/unit/house/test_scheduling.py",)
