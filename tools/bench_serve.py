@@ -84,9 +84,10 @@ def main(arguments: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory(prefix="mergeline-bench-serve-") as folder:
         scratch = Path(folder)
         model = logged(project, scratch)
+        rivals, rows = contenders(project, str(model)), held_out(project)
         figures = [
-            *served(contenders(project, str(model)), held_out(project), quick=given.quick),
-            *kept(project, contenders(project, str(model))[0], quick=given.quick),
+            *served(rivals, rows, quick=given.quick),
+            *kept(rivals[0], project / "bundle", rows, quick=given.quick),
             *installs(project, model),
             *batch(project, scratch, 200_000 if given.quick else BATCH),
         ]
@@ -213,11 +214,11 @@ def served(found: Sequence[Contender], rows: Rows, *, quick: bool) -> list[Figur
     ]
 
 
-def kept(project: Path, ours: Contender, *, quick: bool) -> list[Figure]:
+def kept(ours: Contender, bundle: Path, rows: Rows, *, quick: bool) -> list[Figure]:
     """Measure what our server promises of itself, each against itself in the plain case."""
-    bench = promises.Bench(ours, HOME, *halves(), held_out(project))
-    shadow = promises.shadowed(bench, project / "bundle", *((2, 3.0) if quick else (ROUNDS, 2 * SECONDS)))
-    accepted, refused, share = promises.flooded(bench, 3.0 if quick else 30.0)
+    place = promises.Place(ours, HOME, *halves(), rows)
+    shadow = promises.shadowed(place, bundle, *((2, 3.0) if quick else (ROUNDS, 2 * SECONDS)))
+    accepted, refused, share = promises.flooded(place, 3.0 if quick else 30.0)
     console.print(f"five times too much: {share:.0%} accepted, the rest 503", style="dim")
     return [
         Figure(f"p99 with a shadow, {promises.RATE:g} req/s", "without", "ms", shadow.hard, shadow.plain, 0.833),

@@ -5,7 +5,7 @@ import shutil
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -104,14 +104,17 @@ def image(docker_host: Docker, base: str, project: Path) -> Iterator[Image]:
 
 @pytest.fixture
 def run(image: Image) -> Iterator[Callable[..., Container]]:
-    """Start containers of the image, with further options of `docker run`."""
+    """Start containers of the image, with further options of `docker run` and a command for its server."""
     started: list[str] = []
 
-    def one(*options: str) -> Container:
+    def one(*options: str, command: Sequence[str] = ()) -> Container:
         docker = image.docker
         started.append(
             docker.say(
-                "run", "--detach", "--publish", "127.0.0.1::8000", "--env", "MERGELINE_OPEN=1", *options, image.name
+                *("run", "--detach", "--publish", "127.0.0.1::8000", "--env", "MERGELINE_OPEN=1"),
+                *options,
+                image.name,
+                *command,
             )
         )
         address = docker.say("port", started[-1], "8000/tcp").splitlines()[0]

@@ -1,6 +1,8 @@
 """The image of a release, built and run by a real engine."""
 
+import re
 import time
+import urllib.request
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -40,6 +42,15 @@ def test_the_image_runs_read_only_without_privileges_as_somebody_else_than_root(
 
     assert container.get("/version")["model"] == "flight-delays"
     assert image.python("import os; print(os.getuid() != 0, os.access('/srv', os.W_OK))") == "True False"
+
+
+def test_the_image_answers_by_several_workers_where_nothing_but_memory_can_be_written(run: Run) -> None:
+    container = run("--read-only", "--cap-drop", "ALL", command=("--workers", "2"))
+
+    with urllib.request.urlopen(f"{container.url}/metrics", timeout=10) as answer:  # noqa: S310 (the test's own address)
+        workers = re.findall(r'^process_open_fds\{worker="(\d+)"', answer.read().decode(), re.MULTILINE)
+    assert len(set(workers)) == 2
+    assert container.get("/version")["model"] == "flight-delays"
 
 
 def test_the_image_becomes_healthy(image: Image, run: Run) -> None:

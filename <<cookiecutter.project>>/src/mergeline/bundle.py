@@ -20,7 +20,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from .columns import Kind, Masking, Raw, Table
+from .columns import Kind, Masking, Raw, Table, rows
 from .config import Task
 from .errors import BadData, Integrity
 
@@ -138,7 +138,7 @@ def matrices(
             f"src/model/features.py cannot work with these rows: {reason:.200}",
             "Let it use columns of src/model/schema.py only, and take every value of their kinds, missing ones too.",
         ) from error
-    shape = (len(next(iter(raw.values()))) if raw else 0,)
+    shape = (rows(raw),)
     for name in (*numeric, *categorical):
         if name not in made:
             raise BadData(

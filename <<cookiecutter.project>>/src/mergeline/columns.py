@@ -109,6 +109,16 @@ def column(kind: Kind, values: Sequence[Any], name: str) -> NDArray[Any]:
     return _MAKERS[kind](values, name)
 
 
+def rows(raw: Raw) -> int:
+    """Count the rows of raw columns."""
+    return len(next(iter(raw.values()))) if raw else 0
+
+
+def joined(parts: Sequence[Raw]) -> Raw:
+    """Put rows with the same columns one after the other."""
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
 @dataclass(frozen=True)
 class Table:
     """Which raw columns there are: name to kind in order, and the names of those that can be made together."""

@@ -1,6 +1,6 @@
 """What those who pin, serve and judge an experiment all know: its kinds, its limits, its course, who stands beside whom."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -29,6 +29,12 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
     key: str | None
     since: datetime
     ended: datetime | None = None
+
+
+def moment(said: str) -> datetime:
+    """Read a time in ISO 8601, in UTC where it says no other. Raises ValueError."""
+    found = datetime.fromisoformat(said)
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def unlike(ours: Signature, theirs: Signature) -> str | None:

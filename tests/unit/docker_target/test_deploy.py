@@ -12,7 +12,18 @@ from tests.tooling.docker import Docker
 from tests.tooling.load import Load
 from tests.tools import until
 from tests.unit import experiments
-from tests.unit.docker_target.staging import docker, gateway, image, look, owned, pin, place, providers, version
+from tests.unit.docker_target.staging import (
+    containers,
+    docker,
+    gateway,
+    image,
+    look,
+    owned,
+    pin,
+    place,
+    providers,
+    version,
+)
 from tests.unit.project import NAME, Project
 
 __all__ = ["docker", "gateway", "place", "providers"]
@@ -89,7 +100,12 @@ def test_an_experiment_answers_beside_the_pinned_release_until_it_is_stopped(pla
 
     assert experiments.answering(url, place) == {pinned.id, other.id}
     assert terraform.plan(place.root, "staging").actions == []
-    assert f"{NAME}-staging-bundle-{other.model.bundle_id[:12]}" in owned(docker)
+    volume = f"{NAME}-staging-bundle-{other.model.bundle_id[:12]}"
+    docker.run("rm", "--force", *(name for name in containers(docker) if "gateway" not in name))
+    docker.run("volume", "rm", volume)
+    deploy.run(place.root, "staging")
+    assert experiments.answering(url, place) == {pinned.id, other.id}
+    assert volume in owned(docker)
     experiments.stop(place)
     deploy.run(place.root, "staging")
     assert experiments.answering(url, place) == {pinned.id}

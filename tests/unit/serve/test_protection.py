@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import socket
+import threading
 import time
 from collections.abc import Callable, MutableMapping
 from pathlib import Path
@@ -12,11 +13,13 @@ import msgspec
 import pytest
 
 from mergeline.bundle import Bundle
+from mergeline.columns import Raw
 from mergeline.errors import BadSettings
 from mergeline.serve import invocations, settings, tokens
 from mergeline.serve.app import Application
 from mergeline.serve.experiment.arms import Arms
-from mergeline.serve.limits import INLINE_BYTES, Limits
+from mergeline.serve.limits import INLINE_BYTES
+from mergeline.serve.scoring import Scored
 from mergeline.serve.settings import Settings
 from mergeline.serve.wire import Bounds, Refused
 from tests.unit.serve.asgi import ask
@@ -99,27 +102,26 @@ def test_of_a_crowd_that_comes_at_once_the_rest_is_sent_away(bundle: Bundle) -> 
     assert sorted(asyncio.run(crowd())) == [200] * 3 + [503] * 7
 
 
-def test_a_small_request_is_answered_while_a_big_one_is_scored() -> None:
-    async def run() -> list[str]:
-        import threading
+def test_a_small_request_is_answered_while_a_big_one_is_scored(
+    bundle: Bundle, rows: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, free, timed = Application(Arms(bundle, None)), threading.Event(), Bundle.timed
 
-        limits, free, done = Limits(10), threading.Event(), []
-
-        def big() -> None:
+    def held(self: Bundle, raw: Raw) -> Scored:
+        if len(raw["distance"]) == len(rows):
             assert free.wait(20)
-            done.append("big")
+        return timed(self, raw)
 
-        async def small() -> None:
-            done.append("small")
-            free.set()
+    monkeypatch.setattr(Bundle, "timed", held)
 
-        task = asyncio.create_task(limits.apart(big))
+    async def run() -> tuple[int, int]:
+        big = asyncio.create_task(ask(app, "/predict", msgspec.json.encode(rows)))
         await asyncio.sleep(0)
-        await small()
-        await task
-        return done
+        small = await ask(app, "/predict", BODY)
+        free.set()
+        return small[0], (await big)[0]
 
-    assert asyncio.run(run()) == ["small", "big"]
+    assert asyncio.run(run()) == (200, 200)
 
 
 def test_a_big_request_is_answered_as_its_rows_are(bundle: Bundle, rows: list[dict[str, Any]]) -> None:

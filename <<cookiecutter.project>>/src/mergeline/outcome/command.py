@@ -1,7 +1,7 @@
 """`model experiment report`: read the log, take the rows that count, compare, and say what it showed."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .. import bundle, config, store
 from ..bundle import Signature
 from ..errors import BadData, Usage
-from ..experiments import Course
+from ..experiments import Course, moment
 from ..verdict import Rule, Word
 from . import figures, labels, notes, ratio, reading, sample, words
 from .figures import Figure, Judge, Side
@@ -42,7 +42,7 @@ def run(
         BadData: the log or the labels cannot be read, or no row of one of the releases counts.
         Integrity: a bundle of the two is nowhere, or is not what its hash says.
     """
-    moment = _moment(since) if since else course.since
+    start = _moment(since) if since else course.since
     params = config.params(root)
     signatures = [
         _signature(root, of, release)
@@ -51,20 +51,20 @@ def run(
     known = labels.read(labelled, signatures[0]) if labelled else None
     answers, others = reading.read(log, course, max(len(signatures[0].classes), 1))
     paired = course.kind == "shadow"
-    chosen = _chosen(answers, course, moment)
+    chosen = _chosen(answers, course, start)
     sides = [
         _side(answers, table, signature.threshold, known)
         for table, signature in zip((chosen.pinned, chosen.beside), signatures, strict=True)
     ]
     unit = _unit(chosen)
     judge = Judge(paired=paired, level=params.compare.level, seed=params.seeds.compare)
-    checked = None if paired else _ratio(chosen, course.share)
+    checked = None if paired else ratio.check(_units(chosen.pinned), _units(chosen.beside), course.share)
     judged = _metrics(judge, rules, sides, signatures[0]) if known is not None else []
     if checked is not None and checked.broken:
         judged = [msgspec.structs.replace(figure, word=None) for figure in judged]
-    timed = [sample.requests(chosen.pinned, chosen.beside), sample.requests(chosen.beside, chosen.pinned)]
-    if paired:  # the shadow's lines have no time, and the answers' are of the pinned release alone
-        timed = [sample.requests(chosen.pinned, chosen.beside.clear()), timed[1]]
+    arms = (chosen.pinned, chosen.beside)
+    # A shadow answers nobody: its lines have no time, and that of a request is the pinned release's alone.
+    timed = [sample.requests(own, None if paired else other) for own, other in (arms, arms[::-1])]
     made = [*judged, *_unlabelled(judge, sides, signatures[0]), *_latency(judge, timed)]
     word, said = _verdict(judged, rules, checked, judge.level, unit)
     return Result(
@@ -72,7 +72,7 @@ def run(
         kind=course.kind,
         share=course.share,
         key=course.key,
-        since=moment,
+        since=start,
         ended=course.ended,
         level=judge.level,
         unit=unit,
@@ -92,10 +92,9 @@ def run(
 
 def _moment(said: str) -> datetime:
     try:
-        found = datetime.fromisoformat(said)
+        return moment(said)
     except ValueError:
         raise Usage(f"--since {said!r:.60} is no time", "Write 2026-11-29 or 2026-11-29T10:15Z.") from None
-    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _signature(root: Path, bundle_id: str, release: str) -> Signature:
@@ -158,10 +157,6 @@ def _latency(judge: Judge, timed: list[pl.DataFrame]) -> list[Figure]:
         return []
     units = [reading.codes(table["unit"]) for table in timed]
     return [judge.mean("latency ms", times[0], times[1], units)]
-
-
-def _ratio(chosen: Sample, share: float) -> Ratio:
-    return ratio.check(_units(chosen.pinned), _units(chosen.beside), share)
 
 
 def _units(table: pl.DataFrame) -> int:

@@ -55,13 +55,12 @@ def pairs(answers: Answers, since: float, until: float | None) -> Sample:
     return Sample(both.drop("theirs"), both.with_columns(at=pl.col("theirs")).drop("theirs"), left_out)
 
 
-def requests(rows: pl.DataFrame, other: pl.DataFrame) -> pl.DataFrame:
-    """Give one row a request that this arm answered alone: the log has the time of the whole request."""
-    return (
-        rows.unique("request", keep="first", maintain_order=True)
-        .join(other.select("request").unique(), on="request", how="anti", maintain_order="left")
-        .filter(pl.col("seconds").is_not_null())
-    )
+def requests(rows: pl.DataFrame, other: pl.DataFrame | None) -> pl.DataFrame:
+    """Give one row a request that has a time, without those that `other` answered too: the time is of the whole."""
+    found = rows.unique("request", keep="first", maintain_order=True).filter(pl.col("seconds").is_not_null())
+    if other is None:
+        return found
+    return found.join(other.select("request").unique(), on="request", how="anti", maintain_order="left")
 
 
 def _usable(answers: Answers, since: float) -> tuple[pl.DataFrame, dict[str, int]]:

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from .. import forge, repo
 from ..errors import ForgeTrouble, Integrity, Usage
-from ..experiments import Course
+from ..experiments import Course, moment
 from . import manifest, pins, records
 from .manifest import Experiment, Pin
 
@@ -36,7 +36,7 @@ def of(root: Path, environment: str) -> Course:
                 share=pin.experiment.share,
                 key=pin.experiment.key,
                 since=_held_since(root, environment, (commit, when), pin.release.id, pin.experiment, history),
-                ended=_moment(ended) if ended else None,
+                ended=moment(ended) if ended else None,
             )
         ended = when
     raise Usage(
@@ -60,7 +60,7 @@ def _held_since(
             if pin.release is None or pin.release.id != pinned or not _alike(pin.experiment, experiment):
                 break
             commit, when = at, time
-    return _moment(_deployed(root, environment, commit) or when)
+    return moment(_deployed(root, environment, commit) or when)
 
 
 def _alike(one: Experiment | None, other: Experiment) -> bool:
@@ -91,8 +91,3 @@ def _deployed(root: Path, environment: str, commit: str) -> str | None:
     note = repo.git(root, "log", "-1", f"--notes={records.NOTES}", "--format=%N", commit)
     told = [d.created for d in records.parse(note) if (d.environment, d.state) == (environment, "success")]
     return told[0] if told else None
-
-
-def _moment(said: str) -> datetime:
-    found = datetime.fromisoformat(said)
-    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)

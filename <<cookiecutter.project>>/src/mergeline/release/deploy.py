@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from .. import config, processes, store
+from .. import config, processes
 from ..errors import MergelineError
 from ..forge import event
 from . import pins, plan, records, setback, smoke, targets, terraform
@@ -107,8 +107,7 @@ def run(
     target = targets.of(root, environment)
     rehearse = vanishes(root, environment, rehearse=rehearse)
     watched = config.gates(root).promotion.watch_minutes if watch and release and not rehearse else 0.0
-    folders = [store.fetch(one.model.bundle_id, root, one.id) for one in pin.releases]
-    folder = folders[0] if folders else None
+    folder = pins.fetch(root, pin)
     with processes.locked(terraform.folder(root, environment) / "deploying", f"a deployment of {environment}"):
         terraform.init(root, environment)
         before = terraform.outputs(root, environment) or terraform.lost(root, environment)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from .. import config, repo
+from .. import config, repo, store
 from ..errors import BadSettings, RepositoryTrouble, Usage
 from . import manifest
 from .manifest import Pin, Release
@@ -54,6 +54,16 @@ def committed(root: Path, environment: str) -> Pin:
             f"A pin moves by `model promote {environment}`; undo the change with `git checkout HEAD -- {path(environment)}`.",
         )
     return here
+
+
+def fetch(root: Path, pin: Pin) -> Path | None:
+    """Have the bundles of all that a pin runs; give the folder of the pinned release's, if one is pinned.
+
+    Raises:
+        Integrity: see `store.fetch`.
+    """
+    folders = [store.fetch(one.model.bundle_id, root, one.id) for one in pin.releases]
+    return folders[0] if folders else None
 
 
 def pinned(root: Path) -> dict[str, Release | None]:

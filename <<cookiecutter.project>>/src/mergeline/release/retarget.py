@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from .. import processes, state, store
+from .. import processes, state
 from ..errors import Integrity, MergelineError, Usage
 from . import manifest, pins, smoke, targets, terraform
 from .manifest import Pin, Release
@@ -26,8 +26,7 @@ def run(root: Path, environment: str, target: str) -> str:
     release = pin.release
     old = terraform.target(root, environment)
     _refuse(root, environment, target, old, pin)
-    folders = [store.fetch(one.model.bundle_id, root, one.id) for one in pin.releases]
-    folder = folders[0] if folders else None
+    folder = pins.fetch(root, pin)
     with processes.locked(terraform.folder(root, environment) / "deploying", f"a deployment of {environment}"):
         terraform.init(root, environment)
         ran = bool(terraform.outputs(root, environment))

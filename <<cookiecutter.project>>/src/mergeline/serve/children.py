@@ -130,7 +130,7 @@ def start(
         listener: the socket's descriptor.
         log: the file that gets what it says; without one it goes where this process's own goes.
         env: what it finds in its environment beside this process's and before what `spec` sets.
-        options: more of them.
+        options: of the module, beside those that `spec` gives.
 
     Raises:
         OSError: a secret's file cannot be read, or the machine cannot run another process.

@@ -1,11 +1,12 @@
 """Rows of several requests in one call of the model: sixteen cost it little more than one."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 import numpy as np
 
-from ..columns import Raw
+from ..columns import Raw, joined, rows
 from .scoring import Scored
 
 
@@ -30,28 +31,26 @@ class Together:
 
     def _all(self) -> None:
         waiting, self._waiting = self._waiting, []
-        if len(waiting) > 1:
-            try:
-                scores, features, model = self._score(_joined([raw for raw, _ in waiting]))
-            except Exception:  # one of them is to blame, and the others shall not pay: each alone
-                scores = None
-            if scores is not None:
-                ends = np.cumsum([_rows(raw) for raw, _ in waiting]).tolist()
-                for (_, mine), begin, end in zip(waiting, [0, *ends], ends, strict=False):
-                    if not mine.done():
-                        mine.set_result((scores[begin:end], features, model))
-                return
-        for raw, mine in waiting:
-            if not mine.done():
-                try:
-                    mine.set_result(self._score(raw))
-                except Exception as error:  # for the request that awaits it
-                    mine.set_exception(error)
+        found = self._each([raw for raw, _ in waiting])
+        for (_, mine), one in zip(waiting, found, strict=True):
+            if mine.done():  # its request was given up
+                continue
+            if isinstance(one, Exception):
+                mine.set_exception(one)
+            else:
+                mine.set_result(one)
 
+    def _each(self, parts: list[Raw]) -> list[Scored | Exception]:
+        """Give what each gets: of one call, or, where that fails, alone, so that none pays for another."""
+        if len(parts) > 1:
+            with contextlib.suppress(Exception):
+                scores, features, model = self._score(joined(parts))
+                ends = np.cumsum([rows(part) for part in parts])
+                return [(mine, features, model) for mine in np.split(scores, ends[:-1])]
+        return [self._alone(part) for part in parts]
 
-def _joined(parts: list[Raw]) -> Raw:
-    return {name: np.concatenate([raw[name] for raw in parts]) for name in parts[0]}
-
-
-def _rows(raw: Raw) -> int:
-    return len(next(iter(raw.values())))
+    def _alone(self, raw: Raw) -> Scored | Exception:
+        try:
+            return self._score(raw)
+        except Exception as error:  # for the request that awaits it
+            return error

@@ -46,6 +46,7 @@ locals {
   )
   beside = var.pin.experiment == null ? {} : { (var.pin.experiment.release.model.bundle_id) = try(coalesce(var.pin.experiment.release.image), "") }
 
+  # Apart, as the two sides of a condition would need one type.
   takes_bundle = {
     mountPoints = [{ sourceVolume = "bundles", containerPath = "/bundles", readOnly = true }]
     dependsOn   = [{ containerName = "bundle", condition = "SUCCESS" }]

@@ -80,6 +80,8 @@ resource "terraform_data" "image" {
   }
 }
 
+# It is filled when it is made, so one that somebody removed comes back filled. Mounted at /tmp, which belongs to everybody:
+# so the volume does too, and no root is needed.
 resource "docker_volume" "bundle" {
   for_each = local.beside
 
@@ -90,21 +92,6 @@ resource "docker_volume" "bundle" {
     value = local.prefix
   }
 
-  lifecycle {
-    precondition {
-      condition     = each.value != ""
-      error_message = "The target docker runs images, and the experiment's release has none: see `make image` and `model release build --image`."
-    }
-  }
-}
-
-# Mounted at /tmp, which belongs to everybody: so the volume does too, and no root is needed.
-resource "terraform_data" "bundle" {
-  for_each = local.beside
-  input    = docker_volume.bundle[each.key].name
-
-  triggers_replace = [docker_volume.bundle[each.key].mountpoint]
-
   provisioner "local-exec" {
     command = join(" ", [
       "docker run --rm --read-only --network none --cap-drop ALL --security-opt no-new-privileges --user 10001:10001",
@@ -113,9 +100,16 @@ resource "terraform_data" "bundle" {
     ])
     environment = {
       LABEL  = local.prefix
-      VOLUME = self.input
+      VOLUME = self.name
       IMAGE  = try(terraform_data.image[each.value].output, each.value)
       BUNDLE = each.key
+    }
+  }
+
+  lifecycle {
+    precondition {
+      condition     = each.value != ""
+      error_message = "The target docker runs images, and the experiment's release has none: see `make image` and `model release build --image`."
     }
   }
 }
@@ -169,9 +163,9 @@ resource "docker_container" "server" {
   }
 
   dynamic "volumes" {
-    for_each = terraform_data.bundle
+    for_each = docker_volume.bundle
     content {
-      volume_name    = volumes.value.output
+      volume_name    = volumes.value.name
       container_path = local.bundles
       read_only      = true
     }

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...bundle import Bundle
-from ...columns import Raw
+from ...columns import Raw, rows
 from ...errors import BadData, BadSettings
 from ...experiments import Kind, unlike
 from .. import scoring, wire
@@ -163,8 +163,7 @@ class Arms:
         signature = self.bundle.signature
         raw = protocol.read(body, kind, signature, bounds)
         parsed = time.perf_counter() - start
-        count = len(raw[signature.columns[0].name])
-        given, keys = beside.assign(asked, raw, count)
+        given, keys = beside.assign(asked, raw, rows(raw))
         try:
             scores, given = self._scores(beside, raw, given)
             scored = time.perf_counter() - start - parsed  # features too: of two releases they are not told apart

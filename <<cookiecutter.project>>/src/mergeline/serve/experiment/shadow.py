@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...bundle import Bundle
-from ...columns import Raw
+from ...columns import Raw, joined
 
 GATHER_SECONDS = 0.1
 MAX_ROWS = 10_000
@@ -102,9 +102,8 @@ class Shadow:
 
     def _score(self, requests: list[_Waiting]) -> bool:
         """Score requests in one call, and record each; False when the bundle fails on any of them."""
-        names = requests[0].raw
         try:
-            found = self._bundle.scores({name: np.concatenate([one.raw[name] for one in requests]) for name in names})
+            found = self._bundle.scores(joined([one.raw for one in requests]))
             if not np.isfinite(found).all():
                 return False
         except Exception as error:  # the experiment's own code and model: nobody's answer depends on it
