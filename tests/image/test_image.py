@@ -11,6 +11,7 @@ import pytest
 
 from mergeline import bundle as bundles
 from tests.image.conftest import Container, Image
+from tests.tools import until
 from tests.unit.serve.made import made_rows
 
 pytestmark = pytest.mark.slow
@@ -47,9 +48,11 @@ def test_the_image_runs_read_only_without_privileges_as_somebody_else_than_root(
 def test_the_image_answers_by_several_workers_where_nothing_but_memory_can_be_written(run: Run) -> None:
     container = run("--read-only", "--cap-drop", "ALL", command=("--workers", "2"))
 
-    with urllib.request.urlopen(f"{container.url}/metrics", timeout=10) as answer:  # noqa: S310 (the test's own address)
-        workers = re.findall(r'^process_open_fds\{worker="(\d+)"', answer.read().decode(), re.MULTILINE)
-    assert len(set(workers)) == 2
+    def workers() -> set[str]:
+        with urllib.request.urlopen(f"{container.url}/metrics", timeout=10) as answer:  # noqa: S310 (the test's own address)
+            return set(re.findall(r'^process_open_fds\{worker="(\d+)"', answer.read().decode(), re.MULTILINE))
+
+    until(lambda: len(workers()) == 2)
     assert container.get("/version")["model"] == "flight-delays"
 
 
