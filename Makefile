@@ -9,7 +9,7 @@ unexport PYTHONPATH PYTHONDONTWRITEBYTECODE
 PYTHON ?= python3
 TARGET ?= local
 # Tests that share a thing of the machine stay in one process: tests/scheduling.py
-TOGETHER := --numprocesses 2 --dist loadgroup
+TOGETHER := --numprocesses 2 --no-loadscope-reorder
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
 help: ## Show the verbs

@@ -4,8 +4,9 @@ import os
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
 
-from tests.scheduling import group
+from tests.scheduling import ByGroup, turn
 
 LEAKS = ("CI", "GH_TOKEN", "GITHUB_", "MERGELINE_", "MLFLOW_TRACKING_URI", "RUNNER_")
 
@@ -26,7 +27,10 @@ def _own_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run fast tests first: what is broken shows in a minute. Say which share a thing of the machine."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(group(item.nodeid)))
-    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+    """Run fast tests first: what is broken shows in a minute."""
+    items.sort(key=lambda item: (item.get_closest_marker("slow") is not None, turn(item.nodeid)))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByGroup:
+    """Part the tests among processes."""
+    return ByGroup(config, log)
