@@ -8,7 +8,8 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
-PAUSE = 0.005
+PAUSE = 0.025
+"""Seconds between two requests of a client: about a hundred a second in all, and most of the machine for the rollout."""
 
 
 def predict(connection: http.client.HTTPConnection, body: str) -> str:

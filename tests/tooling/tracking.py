@@ -13,6 +13,8 @@ from pathlib import Path
 
 PATIENCE = 180
 """Seconds; a quiet machine needs ten."""
+QUIET = {"DO_NOT_TRACK": "1", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+"""No telemetry, and none of the processes that evaluate texts in the background."""
 
 
 @contextmanager
@@ -26,7 +28,7 @@ def server(folder: Path) -> Iterator[str]:
     command += ["--artifacts-destination", str(folder / "kept")]
     with (folder / "server.log").open("wb") as log:
         running = subprocess.Popen(
-            command, cwd=folder, stdout=log, stderr=log, start_new_session=True, env={**os.environ, "DO_NOT_TRACK": "1"}
+            command, cwd=folder, stdout=log, stderr=log, start_new_session=True, env={**os.environ, **QUIET}
         )
         try:
             url = f"http://127.0.0.1:{port}"

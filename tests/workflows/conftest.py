@@ -40,7 +40,6 @@ def small(fresh: Path) -> Path:
         "TEST_CACHE": str(folder / "cache"),
         "TEST_PYTHON": sys.executable,
         "TEST_SITE": sysconfig.get_path("purelib"),
-        "PYTHONDONTWRITEBYTECODE": "1",
     }
     commands: list[list[str | Path]] = [
         [sys.executable, STUBS / "setup-uv" / "environment.py"],

@@ -1,5 +1,7 @@
 """check.yml, run: what is green on a laptop is green there, and what is not is red."""
 
+import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,18 @@ from tests.workflows.hosted import git, propose
 from tests.workflows.runner import act
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def brief(fresh: Path, tmp_path: Path) -> Path:
+    """The same project; of its folders of Terraform only one is tested."""
+    project = tmp_path / "brief"
+    shutil.copytree(fresh, project)
+    workflow = project / ".github/workflows/check.yml"
+    text, count = re.subn(r"folder: \[.*\]", "folder: [environments/dev]", workflow.read_text())
+    assert count == 1
+    workflow.write_text(text)
+    return project
 
 
 def test_a_fresh_project_is_green(hosted: Make, fresh: Path, tmp_path: Path, providers: dict[str, str]) -> None:
@@ -25,8 +39,8 @@ def test_a_fresh_project_is_green(hosted: Make, fresh: Path, tmp_path: Path, pro
     assert api.writes() == []
 
 
-def test_a_project_that_fails_its_checks_is_red(hosted: Make, fresh: Path, tmp_path: Path) -> None:
-    api, clone = hosted(fresh)
+def test_a_project_that_fails_its_checks_is_red(hosted: Make, brief: Path, tmp_path: Path) -> None:
+    api, clone = hosted(brief)
     (clone / "src" / "model" / "features.py").write_text("import os\n")
     (clone / "infra" / "environments" / "dev" / "main.tf").write_text("nonsense {}\n")
     git(clone, "commit", "--all", "--quiet", "--message", "break it")
@@ -37,9 +51,9 @@ def test_a_project_that_fails_its_checks_is_red(hosted: Make, fresh: Path, tmp_p
 
 
 def test_a_fork_that_commits_a_lock_is_refused(
-    hosted: Make, fresh: Path, tmp_path: Path, providers: dict[str, str]
+    hosted: Make, brief: Path, tmp_path: Path, providers: dict[str, str]
 ) -> None:
-    api, clone = hosted(fresh)
+    api, clone = hosted(brief)
     api.tokens["fork-token"] = Token("github-actions[bot]", write=False)
     lock = "schema: '2.0'\nstages: {}\n"
     number = propose(api, clone, "theirs", {"dvc.lock": ("", lock)}, fork="mallory/flight-delays")

@@ -114,7 +114,7 @@ resource "aws_ecs_task_definition" "server" {
         environment  = [for name in sort(keys(local.environment)) : { name = name, value = local.environment[name] }]
         secrets      = [for name in sort(keys(var.secrets)) : { name = name, valueFrom = var.secrets[name] }]
         healthCheck = {
-          command     = ["CMD", "python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/ready', timeout=2)"]
+          command     = ["CMD", "python", "-c", "import socket; s = socket.create_connection(('127.0.0.1', 8000), 2); s.sendall(b'GET /ready HTTP/1.0\\r\\n\\r\\n'); assert b' 200 ' in s.recv(64)"]
           interval    = 10
           timeout     = 3
           retries     = 3
