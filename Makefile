@@ -1,6 +1,6 @@
 # The verbs of the template; `make` lists them. Everything they need goes to .venv and .cache, from the hashed locks.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down lock check test drill-deploy drill-serve bench bench-verdict bench-compare bench-deploy bench-serve
+.PHONY: help demo demo-down lock check test nightly drill-deploy drill-serve bench bench-verdict bench-compare bench-deploy bench-serve
 
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.cache/bin:$(PATH)
 export VIRTUAL_ENV := $(CURDIR)/.venv
@@ -32,9 +32,13 @@ check: .venv/.ready-dev ## Lint, types and the fast tests
 	pre-commit run --all-files
 	pytest -m "not slow" $(TOGETHER)
 
-test: check ## Lint, types and all tests; the first time it also builds what they run
+test: check ## Lint, types and tests; the first time it also builds what they run
 	python -m tests.tooling.prepare
-	pytest -m slow --durations 25 $(TOGETHER)
+	pytest -m "slow and not nightly" --durations 25 $(TOGETHER)
+
+nightly: .venv/.ready-dev ## The long tests that say again what `make test` says once: on another target, by a rarer way
+	python -m tests.tooling.prepare
+	pytest -m nightly --durations 25 $(TOGETHER)
 
 drill-deploy: .venv/.ready-dev ## Break deployments on purpose, under steady requests: none lost, none wrong
 	pytest tests/drills/test_deploy.py --quiet

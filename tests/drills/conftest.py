@@ -96,7 +96,7 @@ class Drill:
         return [(m.action, m.last.state if m.last else None) for m in reversed(moves)]
 
 
-@pytest.fixture(params=["local", "docker"])
+@pytest.fixture(params=["local", pytest.param("docker", marks=pytest.mark.nightly)])
 def hands(request: pytest.FixtureRequest) -> Hands:
     """Hands on an environment of each target that runs here."""
     place = request.getfixturevalue(f"{request.param}_place")

@@ -59,6 +59,7 @@ def test_a_release_that_never_ran_in_staging_is_not_promoted(drill: Drill) -> No
     assert drill.project.pinned("production") is None
 
 
+@pytest.mark.parametrize("hands", ["local", "docker"], indirect=True)
 def test_a_bundle_that_fails_its_smoke_test_is_taken_back(drill: Drill) -> None:
     bad = drill.hands.pin_broken()
     drill.traffic.right |= {bad.id}
