@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from tests.tooling import tracking
 from tests.workflows.conftest import Make, settle
 from tests.workflows.hosted import PRODUCTION, STAGING, Hosted, git, merge_commit
 from tests.workflows.runner import Run
-from tools import story
+from tools import play, story
 from tools.bake import bake
 from tools.caller import Caller
 
@@ -129,14 +130,16 @@ class Repository(Hosted):
 
 @pytest.fixture
 def repository(hosted: Make, tmp_path: Path) -> Iterator[Repository]:
-    """The flights as generated, with ports that are free here."""
+    """The flights as generated, with ports that are free here; what the demo trained is in DVC's cache, as on a machine that stays."""
     project = bake(tmp_path)
     ports = settle(project)
     api, clone = hosted(project)
-    home = tmp_path / "tracking"
+    home, cache = tmp_path / "tracking", tmp_path / "cache"
     home.mkdir()
+    if (played := play.PROJECT / ".dvc" / "cache").is_dir():
+        shutil.copytree(played, cache)
     with tracking.server(home) as url:
-        made = Repository(api, clone, tmp_path, tmp_path / "cache", tracking=url, ports=ports)
+        made = Repository(api, clone, tmp_path, cache, tracking=url, ports=ports)
         yield made
         for name in ports:
             made.type("deploy", name, "--destroy")

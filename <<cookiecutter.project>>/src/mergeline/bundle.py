@@ -45,6 +45,7 @@ class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     probabilities, empty for regression. `threshold` is the probability of `classes[1]` from which it is answered.
     `masked` says which columns the prediction log hashes or drops. Where there are none it is absent, and the bundle is
     the same to the byte as one of before; an older server, which would not mask, refuses a bundle that has any.
+    `known` are the texts that the model was fitted on, by raw column: others are counted as unknown.
     """
 
     schema: int = 1
@@ -57,6 +58,7 @@ class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     classes: list[str] = []
     threshold: float = 0.5
     masked: dict[str, Masking] | msgspec.UnsetType = msgspec.UNSET
+    known: dict[str, list[str]] | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def masking(self) -> dict[str, Masking]:

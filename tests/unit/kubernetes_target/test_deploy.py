@@ -104,6 +104,7 @@ def test_no_release_is_pinned_and_nothing_serves(place: Place) -> None:
     assert terraform.plan(place.root, "staging").actions == []
 
 
+@pytest.mark.nightly
 def test_an_environment_moves_to_local_and_back(place: Place) -> None:
     made = place.pin(2)
     deploy.run(place.root, "staging")

@@ -78,6 +78,7 @@ def test_a_killed_deployment_is_made_up_for_by_the_next(place: Place) -> None:
     assert not place.locked()
 
 
+@pytest.mark.nightly
 def test_what_a_killed_deployment_made_goes_though_another_release_follows(place: Place) -> None:
     place.pin(2)
     deploy.run(place.root, "staging")

@@ -2,14 +2,17 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from mergeline import bundle as bundles
 from mergeline.bundle import Bundle
+from mergeline.columns import MISSING
 from mergeline.serve import scoring
 from mergeline.serve.metrics import Metrics, text
 from mergeline.serve.scoring import PREDICT, PROTOCOLS, Prediction, encode
@@ -56,6 +59,25 @@ def test_rows_labels_scores_and_missing_values_are_counted(bundle: Bundle, count
     assert found["mergeline_missing_values_total", "distance"] == np.isnan(prediction.raw["distance"]).sum()
     assert found["mergeline_missing_values_total", "planned"] == np.isnat(prediction.raw["planned"]).sum()
     assert found["mergeline_stage_seconds_count", "model"] == 1
+
+
+@pytest.mark.parametrize("count", [1, 40])
+def test_texts_that_the_model_was_not_fitted_on_are_counted_and_missing_ones_are_not(
+    bundle: Bundle, count: int
+) -> None:
+    signature = msgspec.structs.replace(bundle.signature, known={"carrier": ["AA", "UA"], "dest": []})
+    knowing = replace(bundle, signature=signature)
+    metrics = Metrics(knowing, "r1", [PREDICT], folder=None)
+    prediction = made(knowing, count)
+
+    metrics.predicted(prediction)
+
+    found, carriers = samples(metrics), prediction.raw["carrier"].tolist()
+    assert found["mergeline_unknown_values_total", "carrier"] == sum(
+        one not in ("AA", "UA", MISSING) for one in carriers
+    )
+    assert found["mergeline_unknown_values_total", "dest"] == np.count_nonzero(prediction.raw["dest"] != MISSING)
+    assert ("mergeline_unknown_values_total", "origin") not in found
 
 
 def test_the_counts_of_a_worker_that_ended_stay_and_its_file_goes(bundle: Bundle, folder: Path, tmp_path: Path) -> None:

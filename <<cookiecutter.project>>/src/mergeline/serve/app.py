@@ -6,6 +6,8 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import msgspec
+
 from ..bundle import Bundle
 from . import docs, metrics, openapi, request, wire
 from .experiment.arms import Arms
@@ -82,7 +84,8 @@ class Application:
 
     def _answer_by(self, arms: Arms) -> None:
         pinned, beside = arms.bundle, arms.beside
-        self._schema = encode(pinned.signature)
+        # Rare texts of training rows are nobody's to read.
+        self._schema = encode(msgspec.structs.replace(pinned.signature, known=msgspec.UNSET))
         document = openapi.document(pinned, arms.release, self.settings, list(self._routes))
         self._document, self._docs = encode(document), docs.page(pinned, arms.release, document)
         self._headers = {"/docs": self._docs.headers}

@@ -14,7 +14,7 @@ from ..bundle import Column, Signature, Smoke
 from ..config import Params
 from ..errors import BadData, NotServable, your_code
 from ..progress import step
-from . import convert, lean, parity, smoke, suspect
+from . import convert, lean, parity, smoke, suspect, vocabulary
 from .schema import HELD_OUT, Schema, schema
 from .table import Fitted, feature_frame, fitted
 
@@ -37,6 +37,8 @@ def run(root: Path) -> None:
     try:
         with step("Convert the pipeline to ONNX"):
             signed = signature(root, params, known, model)
+            if texts := vocabulary.vocabulary(model.pipeline, signed):
+                signed = msgspec.structs.replace(signed, known=texts)
             features = feature_frame(held_out, known)
             try:
                 graph = convert.convert(model.pipeline, signed)

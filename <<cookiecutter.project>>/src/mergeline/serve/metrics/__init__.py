@@ -44,6 +44,8 @@ class Metrics:
         self._numbers = self._place()
         self._array = np.asarray(self._numbers, dtype=np.float64)
         self._columns = [(c.name, c.kind, at) for c, at in zip(bundle.signature.columns, layout.missing, strict=True)]
+        texts = bundle.signature.known or {}
+        self._known = [(name, frozenset([*texts[name], MISSING]), at) for name, at in layout.unknown.items()]
         self._numbers[layout.serving] = 1
 
     def _place(self) -> "memoryview[float]":
@@ -104,6 +106,8 @@ class Metrics:
             else:
                 absent = np.isnat(values) if kind == "time" else np.equal(values, MISSING).astype(bool)
             numbers[place] += np.count_nonzero(absent)
+        for name, known, place in self._known:
+            numbers[place] += sum(value not in known for value in made.raw[name].tolist())
         if layout.edges:
             scores = made.scores[:, -1]
             scores = scores[np.isfinite(scores)]
@@ -119,6 +123,9 @@ class Metrics:
         for name, kind, place in self._columns:
             value = made.raw[name].item()
             if value is None or (value != value if kind == "number" else value == MISSING):
+                numbers[place] += 1
+        for name, known, place in self._known:
+            if made.raw[name].item() not in known:
                 numbers[place] += 1
         if layout.edges:
             score = made.scores.item(-1)

@@ -32,6 +32,7 @@ HELP = {
     "mergeline_stage_seconds": "Time of a part of answering a request for predictions.",
     "mergeline_predictions": "Predicted rows by label; the label of a regression is empty.",
     "mergeline_missing_values": "Missing values by raw column.",
+    "mergeline_unknown_values": "Texts that the model was not fitted on, by raw column.",
     "mergeline_predict_score": "Scores: of two classes the second's probability, of a regression the value.",
 }
 # An answer of zero is worth its line only where a rate needs to begin.

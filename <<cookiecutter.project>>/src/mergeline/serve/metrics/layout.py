@@ -80,6 +80,9 @@ class Layout:
             label: self._add("mergeline_predictions", {"label": label} | who) for label in signature.classes or [""]
         }
         self.missing = [self._add("mergeline_missing_values", {"column": c.name} | who) for c in signature.columns]
+        self.unknown = {
+            name: self._add("mergeline_unknown_values", {"column": name} | who) for name in signature.known or ()
+        }
         self.edges = _score_edges(bundle)
         self.scores = self._add("mergeline_predict_score", who, self.edges) if self.edges else -1
 
