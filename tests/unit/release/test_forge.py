@@ -12,7 +12,8 @@ import yaml
 
 from mergeline import bundle, store
 from mergeline.errors import Integrity, RepositoryTrouble, Usage
-from mergeline.release import build, ledger, pins, promotion, records, restore
+from mergeline.release import build, experiment, ledger, pins, promotion, records, restore, setback
+from mergeline.release.manifest import Release
 from mergeline.release.records import Deployment
 from tests.local_forge.api import GitHubAPI, running
 from tests.unit.project import Project
@@ -230,9 +231,9 @@ def test_where_actions_may_not_open_pull_requests_the_link_is_given(project: Pro
     assert "compare/main...pin/staging?expand=1" in said
 
 
-def test_a_rollback_by_pull_request_moves_production_back_only_once_it_is_merged(
-    project: Project, api: GitHubAPI
-) -> None:
+@pytest.fixture
+def two(project: Project) -> list[Release]:
+    """Two releases that were pinned in staging, on the forge; the second is pinned now."""
     made = []
     for seed in (1, 2):
         project.train(seed)
@@ -240,7 +241,64 @@ def test_a_rollback_by_pull_request_moves_production_back_only_once_it_is_merged
         made.append(build.run(project.root, image=None).release)
         promotion.promote(project.root, "staging", release=None, pull_request=False)
     project.git("push", "--quiet", "origin", "main")
-    first, second = made
+    return made
+
+
+def test_a_release_that_failed_is_rolled_back_by_pull_request(
+    project: Project, api: GitHubAPI, two: list[Release]
+) -> None:
+    first, second = two
+    pin = pins.committed(project.root, "staging")
+
+    setback.tell(project.root, "staging", pin, second, first.id, "an answer is off", "the first runs again")
+
+    assert [pull["title"] for pull in api.pulls.values()] == [f"Roll staging back to {first.id[:12]}"]
+    assert [issue["title"] for issue in api.issues.values()] == [f"Release {second.id[:12]} failed in staging"]
+
+
+def test_an_experiment_that_failed_is_stopped_by_pull_request_and_its_release_stays(
+    project: Project, api: GitHubAPI, two: list[Release]
+) -> None:
+    first, second = two
+    experiment.start(
+        project.root,
+        "staging",
+        release=first.id,
+        kind="shadow",
+        share=None,
+        key=None,
+        limits=[],
+        pull_request=False,
+    )
+    project.git("push", "--quiet", "origin", "main")
+    pin = pins.committed(project.root, "staging")
+
+    setback.tell(project.root, "staging", pin, second, second.id, "its bundle is gone", "the release runs alone")
+
+    (pull,) = api.pulls.values()
+    assert pull["title"].startswith(f"Stop shadow of {first.id[:12]}")
+    assert f"Release: {second.id}" in pull["body"]
+    (issue,) = api.issues.values()
+    assert issue["title"] == f"The experiment beside release {second.id[:12]} failed in staging"
+
+
+def test_a_deployment_of_the_release_that_ran_before_proposes_no_other_release(
+    project: Project, api: GitHubAPI, two: list[Release]
+) -> None:
+    _, second = two
+    pin = pins.committed(project.root, "staging")
+
+    said = setback.tell(project.root, "staging", pin, second, second.id, "a port is taken", "it runs again")
+
+    assert api.pulls == {}
+    assert "mend the environment, or revert the commit" in said
+    assert [i["title"] for i in api.issues.values()] == [f"A deployment of release {second.id[:12]} failed in staging"]
+
+
+def test_a_rollback_by_pull_request_moves_production_back_only_once_it_is_merged(
+    project: Project, api: GitHubAPI, two: list[Release]
+) -> None:
+    first, second = two
     head = project.git("rev-parse", "HEAD")
 
     said = promotion.rollback(project.root, "staging", to=None, reason="It misses\nlate flights", pull_request=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 from .. import forge, store
 from ..errors import ForgeTrouble, MergelineError
-from . import ledger, manifest, pins, promotion, smoke, terraform
+from . import experiment, ledger, manifest, pins, promotion, smoke, terraform
 from .manifest import Pin, Release
 
 
@@ -41,31 +41,43 @@ def put_back(root: Path, environment: str, before: dict[str, Any], rehearse: boo
     return f"rolled back, {previous.id[:12]} runs again"
 
 
-def tell(root: Path, environment: str, release: Release, reason: str, runs: str) -> str:
+def tell(root: Path, environment: str, pin: Pin, release: Release, before: str | None, reason: str, runs: str) -> str:
     """Where a forge is connected, open the pull request that makes the pin say what runs, and an issue; say so.
 
     Args:
         root: the project's folder.
         environment: which.
-        release: the one that failed.
-        reason: why, in a sentence.
+        pin: what was deployed.
+        release: the one that it pins.
+        before: the id of the release that ran before.
+        reason: why it failed, in a sentence.
         runs: what `put_back` said.
     """
     connected = forge.connect(root)
     if connected is None:
         return ""
+    what = f"Release {release.id[:12]}"
     try:
-        proposed = promotion.rollback(root, environment, to=None, reason=reason, pull_request=True).rstrip(".")
+        if before != release.id:
+            proposed = promotion.rollback(root, environment, to=None, reason=reason, pull_request=True).rstrip(".")
+        elif pin.experiment is not None:
+            what = f"The experiment beside release {release.id[:12]}"
+            proposed = experiment.stop(root, environment, pull_request=True).rstrip(".")
+        else:
+            what = f"A deployment of release {release.id[:12]}"
+            proposed = (
+                "mend the environment, or revert the commit that changed it: the release is the one that ran before"
+            )
     except MergelineError as error:
-        proposed = f"no rollback was proposed: {error.args[0]}"
+        proposed = f"nothing was proposed: {error.args[0]}"
     body = (
         f"Commit `{pins.commit_of(root, environment)}` pins release `{release.id}` in {environment}.\n\n"
         f"- Failed: {reason}\n- Now: {runs}\n- Next: {proposed}\n\n"
-        f"Until the pin moves, `model status` says *rolled back*, and no later environment takes this release. "
+        f"Until then `model status` says *rolled back*, and no later environment takes this release. "
         f"The next deployment of {environment} that succeeds closes this issue."
     )
     try:
-        number = connected.open_issue(f"Release {release.id[:12]} failed in {environment}", body, _marker(environment))
+        number = connected.open_issue(f"{what} failed in {environment}", body, _marker(environment))
     except ForgeTrouble as trouble:
         return f"; {proposed}; no issue was opened: {trouble.args[0]}"
     return f"; {proposed}; issue #{number}"
