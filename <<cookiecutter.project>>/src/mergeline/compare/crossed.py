@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def asked(root: Path, changed: Sequence[str], params: Sequence[Change]) -> bool:
 
 @contextmanager
 def trained(root: Path, other: Base, say: Callable[[str], None]) -> Iterator[tuple[Path, Path]]:
-    """Train the base's code on the candidate's data, and the candidate's code on the base's data.
+    """Train the base's code on the candidate's data, and beside it the candidate's code on the base's data.
 
     Args:
         root: the candidate's project, its changes committed.
@@ -54,18 +55,22 @@ def trained(root: Path, other: Base, say: Callable[[str], None]) -> Iterator[tup
     """
     with tempfile.TemporaryDirectory(prefix="mergeline-crossed-") as folder, ExitStack() as stack:
         sides = [("old-code", other.commit, root, other.root), ("new-code", repo.head(root), other.root, root)]
-        found = []
+        ready = []
         for name, commit, data, code in sides:
             tree = stack.enter_context(repo.worktree(root, commit, Path(folder) / name))
             checkout = tree / repo.git(root, "rev-parse", "--show-prefix")
             objects.prepare(checkout, root)
             take_data(data, checkout)
-            python = environment.python(
-                root, code, config.params(root).python, base_version=config.params(checkout).python
+            wanted = config.params(root).python
+            ready.append(
+                (checkout, environment.python(root, code, wanted, base_version=config.params(checkout).python))
             )
-            objects.repro(checkout, targets=_stages(checkout), python=python, say=say)
-            found.append(checkout)
-        yield found[0], found[1]
+        with ThreadPoolExecutor() as both:
+            trainings = [both.submit(objects.repro, at, targets=_stages(at), python=by, say=say) for at, by in ready]
+        for training in trainings:
+            training.result()
+        (old_code, _), (new_code, _) = ready
+        yield old_code, new_code
 
 
 def take_data(source: Path, checkout: Path) -> None:
