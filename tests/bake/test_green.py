@@ -50,6 +50,7 @@ def test_training_ends_with_a_bundle_and_a_run_that_git_does_not_see(project: Pa
     assert "passed" in make(project, "test")
 
 
+@pytest.mark.nightly
 def test_a_project_that_predicts_a_number_is_as_green(tmp_path: Path) -> None:
     shell = Shell(small_project(tmp_path, task="regression"), tmp_path / "home")
     shell.type(GENERATED)

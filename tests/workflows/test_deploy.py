@@ -43,6 +43,7 @@ def broken(project: Hosted, folder: Path) -> Release:
     return msgspec.structs.replace(made, id=manifest.identify(made.identity()))
 
 
+@pytest.mark.nightly
 def test_a_push_deploys_also_what_an_apps_push_before_it_left_to_a_run_that_never_happened(project: Hosted) -> None:
     api, clone = project.api, project.clone
     api.tokens["app-token"] = Token("releases[bot]")

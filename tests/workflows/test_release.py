@@ -106,6 +106,7 @@ def test_a_gate_that_fails_on_main_is_an_issue_and_moves_no_pin(project: Hosted)
     assert len(api.pulls) == pulls
 
 
+@pytest.mark.nightly
 def test_a_protected_main_gets_a_release_pull_request(project: Hosted) -> None:
     api = project.api
     api.protect()

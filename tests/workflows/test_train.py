@@ -60,6 +60,7 @@ def test_where_data_and_code_both_changed_the_comment_is_completed_by_what_each_
     assert not (run.artifacts / "training/report/report.md").read_text().count("new data alone")
 
 
+@pytest.mark.nightly
 def test_a_maintainers_label_and_reason_let_a_pull_request_pass_that_a_gate_stopped(
     hosted: Make, small: Path, tmp_path: Path
 ) -> None:

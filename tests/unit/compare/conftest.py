@@ -1,6 +1,5 @@
 """Tiny bundles that answer sigmoid(weights · columns), and the rows that they are judged on."""
 
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -85,7 +84,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Repository:
 @pytest.fixture
 def project(trained: Repository, tmp_path: Path) -> Repository:
     """A copy of it to work in."""
-    return Repository(Path(shutil.copytree(trained.root, tmp_path / "project", symlinks=True)), trained.tools)
+    return repository.copy(trained, tmp_path)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -80,3 +81,8 @@ def trained(folder: Path) -> Repository:
     project.compare("--base", "none")
     project.commit("Release the first model")
     return project
+
+
+def copy(of: Repository, folder: Path) -> Repository:
+    """Give a copy to work in, below `folder`."""
+    return Repository(Path(shutil.copytree(of.root, folder / "project", symlinks=True)), of.tools)

@@ -2,20 +2,22 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import polars as pl
 import pytest
 
-from .repository import Repository
+from .repository import Repository, copy
 
 pytestmark = pytest.mark.slow
 
 MAY = ('as_of: "2013-07-01"', 'as_of: "2013-06-01"')
 
 
-@pytest.fixture
-def crossed(project: Repository) -> Repository:
-    """A pull request that uses the weather and moves the data by a month."""
+@pytest.fixture(scope="module")
+def judged(trained: Repository, tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """A pull request that uses the weather and moves the data by a month, compared with main; tests read it only."""
+    project = copy(trained, tmp_path_factory.mktemp("judged"))
     project.edit("params.yaml", *MAY)
     project.compare("--base", "none")
     project.commit("Judge on May")
@@ -23,11 +25,18 @@ def crossed(project: Repository) -> Repository:
     project.edit("params.yaml", *reversed(MAY))
     project.use_weather()
     project.commit("Use the weather, judge on June")
+    project.compare("--base", "main")
     return project
 
 
+@pytest.fixture
+def crossed(judged: Repository, tmp_path: Path) -> Repository:
+    """A copy of it to work in."""
+    return copy(judged, tmp_path)
+
+
 def test_what_data_and_code_did_adds_up_to_the_difference(crossed: Repository) -> None:
-    asked = crossed.compare("--base", "main")
+    asked = crossed.report()
     assert asked["attribution"] == {"rows": [], "judged": 0, "groups": 0, "reason": None}
     assert "`model attribute`" in (crossed.root / "report/report.md").read_text()
 
@@ -52,6 +61,7 @@ def test_what_data_and_code_did_adds_up_to_the_difference(crossed: Repository) -
     assert crossed.git("status", "--porcelain") in ("", "M dvc.lock", " M dvc.lock")
 
 
+@pytest.mark.nightly
 def test_rows_that_dvc_keeps_outside_git_are_crossed_too(project: Repository) -> None:
     rows = project.root / "data/files/flights.parquet"
     project.git("rm", "--quiet", "--cached", "data/files/flights.parquet")
@@ -121,7 +131,6 @@ def test_a_crossed_model_that_cannot_be_trained_is_said_and_is_no_failure(crosse
 def test_what_it_cannot_start_from_is_refused_in_one_line(
     crossed: Repository, before: str, code: int, sentence: str
 ) -> None:
-    crossed.compare("--base", "main")
     report = crossed.root / "report/report.json"
     content = report.read_bytes()
     if before == "no report":

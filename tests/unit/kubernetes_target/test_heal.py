@@ -96,6 +96,7 @@ def test_what_a_killed_deployment_made_goes_though_another_release_follows(place
     assert terraform.plan(place.root, "staging").actions == []
 
 
+@pytest.mark.nightly
 def test_two_at_once_are_refused_by_the_lock(place: Place) -> None:
     deploy.run(place.root, "staging")
     made = place.pin(2)
