@@ -10,7 +10,6 @@ from tools.bake import bake
 
 DAYS = ("2013-03-01", "2013-06-30")
 PER_DAY = 30
-SMALLER = {"source: example": "source: files", "iterations: 100": "iterations: 30"}
 
 
 def small_project(into: Path, **answers: str) -> Path:
@@ -23,8 +22,7 @@ def small_project(into: Path, **answers: str) -> Path:
     root = bake(into, answers)
     rows(root / "data" / "files" / "flights.parquet")
     params = (root / "params.yaml").read_text()
-    for generated, small in SMALLER.items():
-        params = params.replace(generated, small)
+    params = params.replace("source: example", "source: files").replace("iterations: 100", "iterations: 30")
     (root / "params.yaml").write_text(params)
     gates = (root / "gates.yaml").read_text()
     (root / "gates.yaml").write_text(re.sub(r", at_least: [\d.]+", ", at_least: 0.5", gates))

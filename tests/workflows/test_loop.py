@@ -130,7 +130,10 @@ class Repository(Hosted):
 
 @pytest.fixture
 def repository(hosted: Make, tmp_path: Path) -> Iterator[Repository]:
-    """The flights as generated, with ports that are free here; what the demo trained is in DVC's cache, as on a machine that stays."""
+    """The flights as generated, with ports that are free here.
+
+    What `make demo` trained is in DVC's cache, as on a machine that stays.
+    """
     project = bake(tmp_path)
     ports = settle(project)
     api, clone = hosted(project)

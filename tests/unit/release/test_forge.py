@@ -250,7 +250,7 @@ def test_a_release_that_failed_is_rolled_back_by_pull_request(
     first, second = two
     pin = pins.committed(project.root, "staging")
 
-    setback.tell(project.root, "staging", pin, second, first.id, "an answer is off", "the first runs again")
+    setback.tell(project.root, "staging", pin, first.id, "an answer is off", "the first runs again")
 
     assert [pull["title"] for pull in api.pulls.values()] == [f"Roll staging back to {first.id[:12]}"]
     assert [issue["title"] for issue in api.issues.values()] == [f"Release {second.id[:12]} failed in staging"]
@@ -273,7 +273,7 @@ def test_an_experiment_that_failed_is_stopped_by_pull_request_and_its_release_st
     project.git("push", "--quiet", "origin", "main")
     pin = pins.committed(project.root, "staging")
 
-    setback.tell(project.root, "staging", pin, second, second.id, "its bundle is gone", "the release runs alone")
+    setback.tell(project.root, "staging", pin, second.id, "its bundle is gone", "the release runs alone")
 
     (pull,) = api.pulls.values()
     assert pull["title"].startswith(f"Stop shadow of {first.id[:12]}")
@@ -288,7 +288,7 @@ def test_a_deployment_of_the_release_that_ran_before_proposes_no_other_release(
     _, second = two
     pin = pins.committed(project.root, "staging")
 
-    said = setback.tell(project.root, "staging", pin, second, second.id, "a port is taken", "it runs again")
+    said = setback.tell(project.root, "staging", pin, second.id, "a port is taken", "it runs again")
 
     assert api.pulls == {}
     assert "mend the environment, or revert the commit" in said

@@ -122,8 +122,7 @@ def run(
         except MergelineError as error:
             words = setback.put_back(root, environment, before, rehearse)
             _record(root, environment, release, "failure", f"{error.args[0]}; {words}")
-            if release is not None:
-                words += setback.tell(root, environment, pin, release, before.get("release_id"), error.args[0], words)
+            words += setback.tell(root, environment, pin, before.get("release_id"), error.args[0], words)
             raise type(error)(f"{environment}: {error.args[0]}; {words}", error.remedy) from error
         if rehearse:
             terraform.destroy(root, environment)

@@ -6,7 +6,7 @@ from typing import Any
 from .. import forge, store
 from ..errors import ForgeTrouble, MergelineError
 from . import experiment, ledger, manifest, pins, promotion, smoke, terraform
-from .manifest import Pin, Release
+from .manifest import Pin
 
 
 def put_back(root: Path, environment: str, before: dict[str, Any], rehearse: bool) -> str:
@@ -41,20 +41,19 @@ def put_back(root: Path, environment: str, before: dict[str, Any], rehearse: boo
     return f"rolled back, {previous.id[:12]} runs again"
 
 
-def tell(root: Path, environment: str, pin: Pin, release: Release, before: str | None, reason: str, runs: str) -> str:
+def tell(root: Path, environment: str, pin: Pin, before: str | None, reason: str, runs: str) -> str:
     """Where a forge is connected, open the pull request that makes the pin say what runs, and an issue; say so.
 
     Args:
         root: the project's folder.
         environment: which.
         pin: what was deployed.
-        release: the one that it pins.
         before: the id of the release that ran before.
         reason: why it failed, in a sentence.
         runs: what `put_back` said.
     """
-    connected = forge.connect(root)
-    if connected is None:
+    connected, release = forge.connect(root), pin.release
+    if connected is None or release is None:
         return ""
     what = f"Release {release.id[:12]}"
     try:
