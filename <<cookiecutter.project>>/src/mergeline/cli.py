@@ -347,7 +347,12 @@ def experiment_stop(environment: Environment, pull_request: PullRequest = False)
 @experiment_app.command("report")
 def experiment_report(
     environment: Environment,
-    log: Annotated[Path, typer.Option(help="The prediction log: the folder of MERGELINE_PREDICTION_LOG, or a file.")],
+    log: Annotated[
+        Path,
+        typer.Option(
+            help="The prediction log: the folder of MERGELINE_PREDICTION_LOG, or a file; - is standard input."
+        ),
+    ],
     labels: Annotated[
         Path | None, typer.Option(help="A CSV or Parquet file: request, label, and row where it is not 0.")
     ] = None,

@@ -7,7 +7,8 @@
 A row is found by `request` and `row`: so labels are joined that come later, and what a shadow said to the same row.
 """
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -18,6 +19,10 @@ from .errors import BadData
 SCHEMA = 1
 PATTERN = "predictions-*.jsonl"
 """A server's files by name: the moment of their first line comes first in it."""
+STREAM = "-"
+"""Instead of a path: standard output to the server, standard input to who reads."""
+BEGINS = b'{"schema":'
+"""Each line, and none of the server's own log, that a platform may have collected with it."""
 
 
 class Row(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -59,13 +64,17 @@ def files(folder: Path) -> list[Path]:
 
 
 def read(path: Path) -> Iterator[Event]:
-    """Give the events of a file, or of all files of a folder.
+    """Give the events of a file, of all files of a folder, or of standard input for `-`.
 
-    A last line without its end is still being written, or was cut off with its server: it is left out.
+    A last line without its end is still being written, or was cut off with its server: it is left out. Outside the
+    servers' own files, other lines may stand between: what a platform collected holds all that a container said.
 
     Raises:
         BadData: there is no log, or a line is no event, or of a newer schema.
     """
+    if path == Path(STREAM):
+        yield from _events(sys.stdin.buffer, "standard input", collected=True)
+        return
     if not path.exists():
         raise BadData(f"there is no prediction log at {path}", "MERGELINE_PREDICTION_LOG names it to the server.")
     for file in files(path) if path.is_dir() else [path]:
@@ -74,9 +83,13 @@ def read(path: Path) -> Iterator[Event]:
         except FileNotFoundError:
             continue  # it made room for a newer one
         with lines:
-            for number, line in enumerate(lines, 1):
-                if line.endswith(b"\n"):
-                    yield _event(line, f"{file}, line {number}")
+            yield from _events(lines, str(file), collected=not file.match(PATTERN))
+
+
+def _events(lines: Iterable[bytes], where: str, *, collected: bool) -> Iterator[Event]:
+    for number, line in enumerate(lines, 1):
+        if line.endswith(b"\n") and (not collected or line.startswith(BEGINS)):
+            yield _event(line, f"{where}, line {number}")
 
 
 def _event(line: bytes, where: str) -> Event:

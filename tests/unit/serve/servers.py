@@ -91,6 +91,7 @@ def start(
             pass_fds=(fd, writer),
             env={**os.environ, "PYTHONPATH": str(SOURCE)},
             stdin=subprocess.DEVNULL,
+            stdout=out,
             stderr=out,
         )
     os.close(writer)

@@ -12,7 +12,8 @@ MERGELINE_MAX_CONNECTIONS     of a worker, beyond it 503 and closed; 2000
 MERGELINE_HEAD_SECONDS        for the head of a request to arrive; 10
 MERGELINE_BODY_SECONDS        for its body, beyond it 408; 30
 MERGELINE_METRICS             the folder in which the workers of one server add up what they count; else each alone
-MERGELINE_PREDICTION_LOG      the folder that gets what was answered, as JSON lines; without it there is no log
+MERGELINE_PREDICTION_LOG      the folder that gets what was answered, as JSON lines, or - for standard output, as in a
+                              container; without it there is no log
 MERGELINE_PREDICTION_LOG_BYTES  that the folder's files may take; then the oldest goes; 1073741824
 MERGELINE_LOG_KEY             by which sensitive values are hashed, 16 characters or more; without it each start makes one
 """

@@ -14,6 +14,7 @@ from mergeline.serve import journal as journals
 from mergeline.serve import scoring
 from mergeline.serve.experiment.arms import Arms
 from mergeline.serve.journal import Journal
+from mergeline.serve.journal.folder import Folder
 from mergeline.serve.scoring import PREDICT, PROTOCOLS, Prediction, encode
 from mergeline.serve.wire import JSON
 from tests.unit.serve.experiment.conftest import beside, other, store  # noqa: F401 - fixtures
@@ -36,7 +37,7 @@ class Log:
 
     def __init__(self, folder: Path, key: str) -> None:
         self.folder = folder
-        self.journal = Journal(folder, LIMIT, key)
+        self.journal = Journal(Folder(folder, LIMIT), key)
         self.counted: dict[str | None, int] = {}
 
     def start(self) -> "Log":

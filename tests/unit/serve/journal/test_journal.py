@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,18 +14,12 @@ from mergeline.bundle import Bundle
 from mergeline.serve import journal as journals
 from mergeline.serve.experiment.arms import Arms, Beside
 from mergeline.serve.journal.folder import Folder
+from tests.tools import until
 from tests.unit.serve.experiment.conftest import Server
 from tests.unit.serve.journal.conftest import Log, answered
 from tests.unit.serve.made import export, made_rows
 
 Logs = Callable[..., Log]
-
-
-def until(done: Callable[[], Any]) -> None:
-    end = time.monotonic() + 30
-    while not done():
-        assert time.monotonic() < end
-        time.sleep(0.002)
 
 
 def test_a_request_is_a_line_that_says_what_was_answered(bundle: Bundle, log: Logs) -> None:

@@ -80,8 +80,8 @@ def labels(path: Path, requests: list[str]) -> dict[str, bool]:
     return truth
 
 
-def report(*arguments: str) -> dict[str, Any]:
-    done = CliRunner().invoke(cli.app, ["experiment", "report", "staging", *arguments, "--json"])
+def report(*arguments: str, given: bytes = b"") -> dict[str, Any]:
+    done = CliRunner().invoke(cli.app, ["experiment", "report", "staging", *arguments, "--json"], input=given)
     assert done.exception is None, done.output
     found: dict[str, Any] = json.loads(done.stdout)
     return found
@@ -125,6 +125,7 @@ def test_a_shadows_lines_are_paired_with_the_answers(
     written.journal.close()
 
     found = report("--log", str(written.folder))
+    assert report("--log", "-", given=written.bytes()) == found
     events = written.events()
     answered = {e.request: e.rows[0].scores[1] or 0.0 for e in events if e.arm == "pinned"}
     gaps = [(e.rows[0].scores[1] or 0.0) - answered[e.request] for e in events if e.arm == "shadow"]

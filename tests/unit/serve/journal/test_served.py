@@ -1,5 +1,7 @@
 """The log of a real worker, under load and to its end."""
 
+import shutil
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +14,7 @@ from mergeline import bundle as bundles
 from mergeline import events
 from mergeline.errors import BadSettings
 from mergeline.serve import settings
+from tests.tools import until
 from tests.unit.serve.load import Load
 from tests.unit.serve.made import export
 from tests.unit.serve.servers import Running
@@ -60,6 +63,27 @@ def test_under_load_every_answer_is_in_the_log_when_the_worker_ends(
     assert not [word for word in (b"Ada", b"Lovelace", b"Ockham", b"Byron", b"origin", b"extra") if word in said]
     (last,) = (event for event in found if event.request == "last")
     assert len(str(last.rows[0].features["carrier"])) == 16
+
+
+@pytest.mark.slow
+def test_on_standard_output_it_is_read_from_all_that_the_server_said(
+    serve: Callable[..., Running], folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MERGELINE_PREDICTION_LOG", "-")
+    server = serve(shutil.copytree(folder, tmp_path / "bundle"), release="r1", grace=0.2)
+    sent = [f"order-{i}" for i in range(20)]
+
+    for request in sent[:10]:
+        server.predict({"carrier": "UA"}, x_request_id=request)
+    server.process.send_signal(signal.SIGHUP)  # the server's own log says what it did
+    until(lambda: b'"level"' in server.log.read_bytes())
+    for request in sent[10:]:
+        server.predict({"carrier": "UA"}, x_request_id=request)
+    server.terminate()
+    assert server.process.wait(20) == 0
+
+    assert [event.request for event in events.read(server.log)] == sent
+    assert len(server.log.read_bytes().splitlines()) > len(sent)
 
 
 def test_without_its_variable_there_is_no_log() -> None:

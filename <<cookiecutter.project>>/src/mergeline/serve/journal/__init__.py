@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
+from ... import events
 from ..experiment.arms import Arms
 from ..experiment.shadow import Shadowed
 from ..scoring import Prediction
 from ..settings import Settings
 from .folder import Folder
 from .lines import Lines
+from .stream import Stream
 
 GATHER_SECONDS = 0.1
 RETRY_SECONDS = 1.0
@@ -45,13 +47,13 @@ class Journal:
 
     Attributes:
         written: rows that are in the log.
-        dropped: rows that are not, by reason: too many waited (`queue`), the disk did not take them (`disk`), or they
-            cannot be written (`failed`).
+        dropped: rows that are not, by reason: too many waited (`queue`), the disk or whoever reads standard output did
+            not take them (`disk`), or they cannot be written (`failed`).
     """
 
-    def __init__(self, folder: Path, limit: int, key: str = "") -> None:
+    def __init__(self, to: Folder | Stream, key: str = "") -> None:
         self.written, self.dropped = 0, Counter[str]()
-        self._folder, self._make = Folder(folder, limit), Lines(key)
+        self._to, self._make = to, Lines(key)
         self._waiting: deque[_Waiting] = deque()
         self._bytes, self._lost = 0, 0
         self._lock = threading.Lock()
@@ -103,7 +105,7 @@ class Journal:
         while not self._stop.wait(GATHER_SECONDS):
             self._work()
         self._work()
-        self._folder.close()
+        self._to.close()
 
     def _work(self) -> None:
         while (one := self._next()) is not None:
@@ -121,9 +123,9 @@ class Journal:
         left = one.rows
         try:
             for line, rows in self._lines_of(one):
-                if len(line) > self._folder.largest:
+                if len(line) > self._to.largest:
                     raise ValueError("a line is larger than a file of the log")
-                if len(self._lines) + len(line) > self._folder.largest:
+                if len(self._lines) + len(line) > self._to.largest:
                     self._write()
                 self._lines += line
                 self._rows += rows
@@ -148,7 +150,7 @@ class Journal:
             self._drop("disk", rows)
             return
         try:
-            self._folder.append(lines)
+            self._to.append(lines)
         except OSError as error:
             self._paused = time.monotonic() + RETRY_SECONDS
             self._drop("disk", rows, error)
@@ -173,4 +175,7 @@ def wanted(settings: Settings) -> Journal | None:
     """Give the journal that the environment asks for, None where it asks for none."""
     if not settings.prediction_log:
         return None
-    return Journal(Path(settings.prediction_log), settings.prediction_log_bytes, settings.log_key)
+    path = settings.prediction_log
+    return Journal(
+        Stream() if path == events.STREAM else Folder(Path(path), settings.prediction_log_bytes), settings.log_key
+    )
