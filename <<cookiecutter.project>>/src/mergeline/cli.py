@@ -26,6 +26,9 @@ app.add_typer(release_app, name="release", rich_help_panel="Release")
 experiment_app = typer.Typer(help="Serve a second release beside the pinned one.", no_args_is_help=True)
 app.add_typer(experiment_app, name="experiment", rich_help_panel="Release")
 
+monitor_app = typer.Typer(help="Look after what runs.", no_args_is_help=True)
+app.add_typer(monitor_app, name="monitor", rich_help_panel="Run")
+
 out = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 160)
 err = Console(stderr=True, soft_wrap=True)
 
@@ -565,6 +568,20 @@ def predict(
 
     done = command.run(source, output, bundle, keep=keep or [], allow_missing=allow_missing, overwrite=overwrite)
     out.print(done.line(), markup=False, highlight=False)
+
+
+@monitor_app.command("compact")
+def monitor_compact(
+    log: Annotated[Path, typer.Argument(help="The folder of the prediction log, or a file of what was collected.")],
+    into: Annotated[Path, typer.Argument(help="The folder of the Parquet files.")],
+    remove: Annotated[
+        bool, typer.Option("--remove", help="Remove each file of the log when its Parquet file is there.")
+    ] = False,
+) -> None:
+    """Write the prediction log as Parquet, a line for each prediction; what is there already is not written again."""
+    from .monitor import compact
+
+    out.print(compact.run(log, into, remove=remove).line(), markup=False, highlight=False)
 
 
 @app.command(rich_help_panel=RUN)

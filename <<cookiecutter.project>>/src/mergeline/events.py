@@ -7,6 +7,8 @@
 A row is found by `request` and `row`: so labels are joined that come later, and what a shadow said to the same row.
 """
 
+import fcntl
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -61,6 +63,23 @@ class _Version(msgspec.Struct, frozen=True):
 def files(folder: Path) -> list[Path]:
     """Give the log's files in the order of their first lines."""
     return sorted(folder.glob(PATTERN))
+
+
+def finished(path: Path) -> bool:
+    """Say whether no server writes a file any more: who does holds its lock."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    finally:
+        os.close(file)
+    return True
 
 
 def read(path: Path) -> Iterator[Event]:

@@ -90,7 +90,7 @@ class Folder:
         for path, size in sizes.items():
             if total <= self._limit - self.largest:
                 break
-            if path != self._path and _finished(path):
+            if path != self._path and events.finished(path):
                 path.unlink(missing_ok=True)
                 total -= size
         if total > self._limit:
@@ -98,20 +98,3 @@ class Folder:
                 errno.ENOSPC, f"more than {self._limit} bytes in files that are still written", str(self._folder)
             )
         self._looked = time.monotonic()
-
-
-def _finished(path: Path) -> bool:
-    """Say whether no server writes a file any more."""
-    try:
-        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return True
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
-    finally:
-        os.close(file)
-    return True

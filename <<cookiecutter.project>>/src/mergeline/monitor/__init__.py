@@ -1,0 +1,1 @@
+"""What runs, seen from outside the servers, by what they wrote."""
