@@ -1,3 +1,4 @@
+import json
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -5,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from mergeline import bundle
 from mergeline.release import build, promotion, terraform
 from mergeline.release.manifest import Release
 from mergeline.serve import local
@@ -16,6 +18,20 @@ from tests.unit.project import NAME, Project
 def release(project: Project, seed: int) -> Release:
     """Train a model, release it, and pin it in staging."""
     project.train(seed)
+    made = build.run(project.root, image=None).release
+    promotion.promote(project.root, "staging", release=None, pull_request=False)
+    return made
+
+
+def break_answers(project: Project) -> Release:
+    """Pin a release whose bundle is sound but has smoke scores that its model does not give."""
+    project.train(3)
+    smoke = project.root / "bundle" / bundle.SMOKE
+    found = json.loads(smoke.read_text())
+    found["scores"] = [[1 - s for s in row] for row in found["scores"]]
+    smoke.write_text(json.dumps(found))
+    bundle.seal(project.root / "bundle")
+    project.lock()
     made = build.run(project.root, image=None).release
     promotion.promote(project.root, "staging", release=None, pull_request=False)
     return made

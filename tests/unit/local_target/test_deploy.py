@@ -13,12 +13,12 @@ import pytest
 
 from mergeline import bundle, processes, state
 from mergeline.errors import Conflict, DeploymentFailed, Integrity, RepositoryTrouble
-from mergeline.release import build, deploy, ledger, plan, promotion, smoke, status, terraform
+from mergeline.release import deploy, ledger, plan, promotion, smoke, status, terraform
 from mergeline.release.manifest import Release
 from mergeline.serve import local
 from tests.local_forge.api import GitHubAPI
 from tests.tools import until
-from tests.unit.local_target.conftest import release
+from tests.unit.local_target.conftest import break_answers, release
 from tests.unit.project import Project
 
 pytestmark = pytest.mark.slow
@@ -36,20 +36,6 @@ def look(project: Project) -> status.Environment:
 def version(port: int) -> str:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/version", timeout=10) as answer:
         return str(json.loads(answer.read())["release"])
-
-
-def break_answers(project: Project) -> Release:
-    """Pin a release whose bundle is sound but has smoke scores that its model does not give."""
-    project.train(3)
-    smoke = project.root / "bundle" / bundle.SMOKE
-    found = json.loads(smoke.read_text())
-    found["scores"] = [[1 - s for s in row] for row in found["scores"]]
-    smoke.write_text(json.dumps(found))
-    bundle.seal(project.root / "bundle")
-    project.lock()
-    made = build.run(project.root, image=None).release
-    promotion.promote(project.root, "staging", release=None, pull_request=False)
-    return made
 
 
 def test_a_release_comes_up_answers_as_tested_and_plans_clean_afterwards(place: Project, port: int) -> None:

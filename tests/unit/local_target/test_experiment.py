@@ -12,10 +12,12 @@ import pytest
 
 from mergeline import bundle as bundles
 from mergeline import store
+from mergeline.errors import DeploymentFailed
 from mergeline.release import build, deploy, experiment
 from mergeline.release.manifest import Release
 from tests.tools import until
-from tests.unit.local_target.conftest import release
+from tests.unit.experiments import answering, start
+from tests.unit.local_target.conftest import break_answers, release
 from tests.unit.project import Project
 
 pytestmark = pytest.mark.slow
@@ -111,3 +113,19 @@ def test_an_experiment_under_load_loses_nobody_and_every_key_keeps_its_arm(place
     assert moved[0] < moved[1]
     assert 4 <= len(moved[0]) < len(moved[1]) <= 36
     assert moved[2] == set()
+
+
+def test_a_release_that_fails_is_taken_back_with_the_experiment_that_it_ended(place: Project, port: int) -> None:
+    pinned = release(place, 1)
+    deploy.run(place.root, "staging")
+    place.train(2)
+    other = build.run(place.root, image=None).release
+    start(place, other)
+    deploy.run(place.root, "staging")
+    break_answers(place)
+
+    again = f"{pinned.id[:12]} runs again, ab of {other.id[:12]}, 50% beside it"
+    with pytest.raises(DeploymentFailed, match=f"rolled back, {again}"):
+        deploy.run(place.root, "staging")
+
+    assert answering(f"http://127.0.0.1:{port}", place) == {pinned.id, other.id}

@@ -11,8 +11,7 @@ from mergeline.errors import DeploymentFailed, Usage
 from mergeline.release import deploy, reconcile, status, terraform
 from tests.local_forge.api import GitHubAPI
 from tests.tools import until
-from tests.unit.local_target.conftest import release
-from tests.unit.local_target.test_deploy import break_answers
+from tests.unit.local_target.conftest import break_answers, release
 from tests.unit.project import Project
 from tools.caller import Caller
 

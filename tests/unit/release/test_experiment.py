@@ -52,6 +52,12 @@ def stop(project: Project) -> str:
     return experiment.stop(project.root, "staging", pull_request=False)
 
 
+def deployed(project: Project, pinned: Release, state: records.State = "success") -> None:
+    """Say that what staging pins was deployed."""
+    done = Deployment(environment="staging", release=pinned.id, state=state, description="", created=records.now())
+    records.write(project.root, pins.commit_of(project.root, "staging"), done)
+
+
 def test_an_experiment_is_started_stepped_and_stopped_by_commits_that_the_ledger_tells(
     project: Project, two: tuple[Release, Release], start: Callable[..., str]
 ) -> None:
@@ -111,6 +117,30 @@ def test_a_release_that_only_an_experiment_served_can_be_promoted_later(
 
     assert project.pinned("dev") == two[1].id
     assert two[1].id not in ledger.releases(project.root, "staging")
+
+
+def test_what_ran_before_is_the_last_pin_of_the_release_that_was_deployed_with_success(
+    project: Project, two: tuple[Release, Release], start: Callable[..., str]
+) -> None:
+    pinned, other = two
+
+    def ran(release: Release = pinned) -> tuple[str, str] | None:
+        found = ledger.ran(project.root, "staging", release.id)
+        beside = found.experiment.words() if found and found.experiment else ""
+        return (found.release.id, beside) if found and found.release else None
+
+    assert (ran(), ran(other)) == ((pinned.id, ""), None)  # no record yet; never pinned
+    deployed(project, pinned)
+    start()
+    assert ran() == (pinned.id, "")
+    deployed(project, pinned)
+    step(project, 0.2)
+    deployed(project, pinned, "failure")
+    assert ran() == (pinned.id, f"ab of {other.id[:12]}, 10%")
+    promote(project, start=other.id)
+    deployed(project, other)
+    assert ran() == (pinned.id, f"ab of {other.id[:12]}, 10%")
+    assert ran(other) == (other.id, "")
 
 
 def test_a_pin_changed_by_hand_is_told_as_such(project: Project, start: Callable[..., str]) -> None:
@@ -211,10 +241,7 @@ def test_refuses_a_release_that_takes_other_requests_or_answers_otherwise(
 
 def test_production_tries_what_ran_in_staging_alone(project: Project, two: tuple[Release, Release]) -> None:
     pinned, other = two
-    done = Deployment(
-        environment="staging", release=pinned.id, state="success", description="runs", created=records.now()
-    )
-    records.write(project.root, pins.commit_of(project.root, "staging"), done)
+    deployed(project, pinned)
     promote(project, "production")
 
     with pytest.raises(Conflict, match="never pinned in staging"):

@@ -182,6 +182,25 @@ def last_deployment(root: Path, environment: str, release: str) -> Deployment | 
     return None
 
 
+def ran(root: Path, environment: str, release: str) -> Pin | None:
+    """Give the last pin of a release that was deployed there with success, its experiment included.
+
+    Where no record says so, or the forge, which keeps them, is silent, it is the release alone; None where no pin of
+    this history names it.
+    """
+    try:
+        connected = forge.connect(root)
+        for move in moves(root, environment):
+            if move.release == release:
+                found = records.of_forge(connected, move.commit, environment, release) if connected else None
+                if (found := found or move.last) and found.state == "success":
+                    return _pinned(root, move.commit, environment)
+    except ForgeTrouble:
+        pass
+    known = releases(root).get(release)
+    return Pin(release=known) if known else None
+
+
 def approvals(root: Path, environment: str) -> list[str]:
     """Give who approved the pull request that moved the pin last; none where no forge is connected.
 

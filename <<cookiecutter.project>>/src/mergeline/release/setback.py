@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from .. import forge, store
+from .. import forge
 from ..errors import ForgeTrouble, MergelineError
 from . import experiment, ledger, manifest, pins, promotion, smoke, terraform
 from .manifest import Pin
@@ -23,22 +23,32 @@ def put_back(root: Path, environment: str, before: dict[str, Any], rehearse: boo
             terraform.destroy(root, environment)
             return "nothing is left running"
         earlier = before.get("release_id")
-        previous = ledger.releases(root).get(earlier) if earlier else None
-        if earlier and previous is None:
-            return f"release {earlier[:12]}, which ran before, is in no pin of this history: nothing was put back"
+        previous = ledger.ran(root, environment, earlier) if earlier else Pin(release=None)
+        if previous is None:
+            return f"release {manifest.short(earlier)}, which ran before, is in no pin of this history: nothing was put back"
+        previous, bundle = _with_bundle(root, previous)
         at = terraform.folder(root, environment) / "previous.json"
-        manifest.write(at, Pin(release=previous))
+        manifest.write(at, previous)
         try:
             terraform.apply(root, environment, replace=terraform.dead(root, environment), pin=at)
-            if previous is None:
+            if previous.release is None or bundle is None:
                 return "nothing serves, as before"
-            url = terraform.outputs(root, environment)["url"]
-            smoke.check(url, store.fetch(previous.model.bundle_id, root, previous.id), previous)
+            smoke.check(terraform.outputs(root, environment)["url"], bundle, previous.release)
         finally:
             at.unlink(missing_ok=True)
     except MergelineError as error:
         return f"and going back failed: {error.args[0]}"
-    return f"rolled back, {previous.id[:12]} runs again"
+    beside = f", {previous.experiment.words()} beside it" if previous.experiment else ""
+    return f"rolled back, {previous.release.id[:12]} runs again{beside}"
+
+
+def _with_bundle(root: Path, pin: Pin) -> tuple[Pin, Path | None]:
+    """Give a pin and its release's bundle; without its experiment where that one's bundle is not to be had."""
+    try:
+        return pin, pins.fetch(root, pin)
+    except MergelineError:
+        alone = Pin(release=pin.release)
+        return alone, pins.fetch(root, alone)
 
 
 def tell(root: Path, environment: str, pin: Pin, before: str | None, reason: str, runs: str) -> str:
