@@ -3,9 +3,11 @@
 import json
 import time
 import urllib.error
+from pathlib import Path
 
 import pytest
 
+from mergeline import events
 from mergeline.errors import DeploymentFailed
 from mergeline.release import build, deploy, promotion, retarget, terraform
 from tests.tooling.docker import Docker
@@ -91,7 +93,19 @@ def test_a_switch_and_a_rolling_way_back_lose_nothing(place: Project, docker: Do
     assert terraform.plan(place.root, "staging").actions == []
 
 
-def test_an_experiment_answers_beside_the_pinned_release_until_it_is_stopped(place: Project, docker: Docker) -> None:
+def logged(docker: Docker, at: Path) -> set[tuple[str | None, str]]:
+    """Give the releases and arms in what the servers' containers said on standard output."""
+    servers = [name for name in containers(docker) if "gateway" not in name]
+    at.write_text("".join(docker.run("logs", name).stdout for name in servers))
+    return {(event.release, event.arm) for event in events.read(at)}
+
+
+def test_an_experiment_answers_beside_the_pinned_release_until_it_is_stopped(
+    place: Project, docker: Docker, tmp_path: Path
+) -> None:
+    variables = place.root / "infra/environments/staging/terraform.tfvars"
+    variables.write_text(variables.read_text() + 'env = { MERGELINE_PREDICTION_LOG = "-" }\n')
+    place.commit("Log what is answered")
     pinned = pin(place, docker, 2)
     other = build.run(place.root, image=image(place, docker, 3)).release
     experiments.start(place, other)
@@ -106,6 +120,7 @@ def test_an_experiment_answers_beside_the_pinned_release_until_it_is_stopped(pla
     deploy.run(place.root, "staging")
     assert experiments.answering(url, place) == {pinned.id, other.id}
     assert volume in owned(docker)
+    until(lambda: logged(docker, tmp_path / "log") == {(pinned.id, "pinned"), (other.id, "ab")})
     experiments.stop(place)
     deploy.run(place.root, "staging")
     assert experiments.answering(url, place) == {pinned.id}
