@@ -104,7 +104,7 @@ def test_the_next_call_writes_what_is_new_and_leaves_what_a_server_writes(
         said = compact.run(folder, tmp_path / "out", remove=True)
 
     assert said.line() == (
-        f"1 rows of 1 file written to {tmp_path / 'out'}; 1 file there already; "
+        f"1 row of 1 file written to {tmp_path / 'out'}; 1 file there already; "
         "1 file still written by a server, left for the next call"
     )
     assert [path.name for path in sorted(folder.iterdir())] == ["predictions-3.jsonl"]
@@ -133,6 +133,16 @@ def test_what_cannot_be_written_or_read_stays_in_the_log(
         compact.run(folder, tmp_path / "out", remove=True)
     assert [path.name for path in folder.iterdir()] == ["predictions-2.jsonl"]
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["predictions-1.parquet"]
+
+
+def test_a_file_that_a_platform_collected_is_written_anew_since_it_grows(
+    log: Callable[..., Path], tmp_path: Path
+) -> None:
+    for count in (1, 2):
+        lines = [event(number, {"a": 1.0}) for number in range(count)]
+        compact.run(log(*lines, name="container.log") / "container.log", tmp_path / "out", remove=False)
+
+    assert pl.read_parquet(tmp_path / "out/container.parquet")["request"].to_list() == ["order-0", "order-1"]
 
 
 def test_a_file_that_a_platform_collected_is_taken_and_no_log_is_said_in_a_line(

@@ -47,11 +47,11 @@ class Compacted:
 
     def line(self) -> str:
         """Give one line for a person."""
-        said = [f"{self.rows:,} rows of {_files(self.files)} written to {self.into}"]
+        said = [f"{_some(self.rows, 'row')} of {_some(self.files, 'file')} written to {self.into}"]
         if self.there:
-            said.append(f"{_files(self.there)} there already")
+            said.append(f"{_some(self.there, 'file')} there already")
         if self.open:
-            said.append(f"{_files(self.open)} still written by a server, left for the next call")
+            said.append(f"{_some(self.open, 'file')} still written by a server, left for the next call")
         return "; ".join(said)
 
 
@@ -59,7 +59,8 @@ def run(log: Path, into: Path, *, remove: bool) -> Compacted:
     """Write what is not written yet; whole files or none.
 
     Args:
-        log: the folder of the prediction log, or a file of what a platform collected.
+        log: the folder of the prediction log; or a file of what a platform collected, which may have grown since the last
+            call and is written anew.
         into: the folder of the Parquet files.
         remove: whether a file of the log goes once its Parquet file is on the disk.
 
@@ -70,11 +71,13 @@ def run(log: Path, into: Path, *, remove: bool) -> Compacted:
         raise BadData(f"there is no prediction log at {log}", "MERGELINE_PREDICTION_LOG names it to the server.")
     count = rows = there = unfinished = 0
     for source in events.files(log) if log.is_dir() else [log]:
+        if not source.exists():
+            continue  # it made room for a newer one
         if not events.finished(source):
             unfinished += 1
             continue
         target = into / f"{source.stem}.parquet"
-        if target.exists():
+        if target.exists() and log.is_dir():
             there += 1
         else:
             table = read(source)
@@ -117,5 +120,5 @@ def _column(name: str, values: list[Any]) -> pl.Series:
     return pl.Series(name, values, dtype=pl.Float64)
 
 
-def _files(count: int) -> str:
-    return f"{count} file{'s' * (count != 1)}"
+def _some(count: int, what: str) -> str:
+    return f"{count:,} {what}{'s' * (count != 1)}"
