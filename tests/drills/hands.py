@@ -12,8 +12,7 @@ from mergeline.release import build, promotion, terraform
 from mergeline.release.manifest import Release
 from tests.tooling.docker import Docker
 from tests.unit.docker_target import staging
-from tests.unit.local_target.conftest import release
-from tests.unit.local_target.test_deploy import break_answers
+from tests.unit.local_target.conftest import break_answers, release
 from tests.unit.project import Project
 
 
