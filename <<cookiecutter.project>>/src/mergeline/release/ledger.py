@@ -1,5 +1,6 @@
 """The history of all pins, read from git: who moved which when, with which verdict, and what happened then."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -172,14 +173,7 @@ def releases(root: Path, environment: str | None = None) -> dict[str, Release]:
 
 def last_deployment(root: Path, environment: str, release: str) -> Deployment | None:
     """Give what happened last when this release was deployed there, from the forge or git notes."""
-    connected = forge.connect(root)
-    for move in moves(root, environment):
-        if move.release != release:
-            continue
-        found = records.of_forge(connected, move.commit, environment, release) if connected else None
-        if found := found or move.last:
-            return found
-    return None
+    return next((found for _, found in _deployments(root, environment, release)), None)
 
 
 def ran(root: Path, environment: str, release: str) -> Pin | None:
@@ -189,12 +183,9 @@ def ran(root: Path, environment: str, release: str) -> Pin | None:
     this history names it.
     """
     try:
-        connected = forge.connect(root)
-        for move in moves(root, environment):
-            if move.release == release:
-                found = records.of_forge(connected, move.commit, environment, release) if connected else None
-                if (found := found or move.last) and found.state == "success":
-                    return _pinned(root, move.commit, environment)
+        for move, found in _deployments(root, environment, release):
+            if found.state == "success":
+                return _pinned(root, move.commit, environment)
     except ForgeTrouble:
         pass
     known = releases(root).get(release)
@@ -245,6 +236,16 @@ def _verdict(release: Release, replaced: Release | None) -> str | None:
     if words and replaced and against and against != replaced.model.bundle_id:
         words += " (judged against another release than the one it replaced)"
     return words
+
+
+def _deployments(root: Path, environment: str, release: str) -> Iterator[tuple[Move, Deployment]]:
+    """Give each move to a release that was deployed, newest first, with its last deployment. Raises ForgeTrouble."""
+    connected = forge.connect(root)
+    for move in moves(root, environment):
+        if move.release == release:
+            found = records.of_forge(connected, move.commit, environment, release) if connected else None
+            if found := found or move.last:
+                yield move, found
 
 
 def _asked(root: Path, connected: forge.Forge, move: Move) -> Move:
