@@ -65,6 +65,13 @@ def files(folder: Path) -> list[Path]:
     return sorted(folder.glob(PATTERN))
 
 
+def sources(path: Path) -> list[Path]:
+    """Give the files of a folder, or the one file. Raises BadData: there is no log."""
+    if not path.exists():
+        raise BadData(f"there is no prediction log at {path}", "MERGELINE_PREDICTION_LOG names it to the server.")
+    return files(path) if path.is_dir() else [path]
+
+
 def finished(path: Path) -> bool:
     """Say whether no server writes a file any more: who does holds its lock."""
     try:
@@ -94,9 +101,7 @@ def read(path: Path) -> Iterator[Event]:
     if path == Path(STREAM):
         yield from _events(sys.stdin.buffer, "standard input", collected=True)
         return
-    if not path.exists():
-        raise BadData(f"there is no prediction log at {path}", "MERGELINE_PREDICTION_LOG names it to the server.")
-    for file in files(path) if path.is_dir() else [path]:
+    for file in sources(path):
         try:
             lines = file.open("rb")
         except FileNotFoundError:

@@ -15,7 +15,6 @@ from typing import Any
 import polars as pl
 
 from .. import events, files
-from ..errors import BadData
 from ..events import Event
 
 ROWS = 50_000
@@ -67,10 +66,8 @@ def run(log: Path, into: Path, *, remove: bool) -> Compacted:
     Raises:
         BadData: there is no log, or a line of it is no event; what was written before stays.
     """
-    if not log.exists():
-        raise BadData(f"there is no prediction log at {log}", "MERGELINE_PREDICTION_LOG names it to the server.")
     count = rows = there = unfinished = 0
-    for source in events.files(log) if log.is_dir() else [log]:
+    for source in events.sources(log):
         if not source.exists():
             continue  # it made room for a newer one
         if not events.finished(source):
