@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 import numpy as np
@@ -85,6 +85,16 @@ class Index(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     files: dict[str, str]
 
 
+class Session(Protocol):
+    """What is asked for scores: onnxruntime's session of the whole graph, or what answers as it does."""
+
+    def get_inputs(self) -> Sequence[Any]:
+        """Give the inputs, each with its `name`."""
+
+    def run(self, outputs: Sequence[str], feed: Mapping[str, NDArray[Any]], /) -> Sequence[NDArray[Any]]:
+        """Give the outputs of those names for rows of matrices by the inputs' names."""
+
+
 @dataclass(frozen=True, slots=True)
 class Bundle:
     """A verified bundle, ready to answer."""
@@ -93,7 +103,7 @@ class Bundle:
     signature: Signature
     smoke: Smoke
     features: Callable[[Raw], Mapping[str, NDArray[Any]]]
-    session: ort.InferenceSession
+    session: Session
 
     def scores(self, raw: Raw) -> NDArray[np.float64]:
         """Give shape (n, classes) probabilities, or (n, 1) values for regression.
@@ -180,11 +190,19 @@ def labels(scores: NDArray[np.float64], signature: Signature) -> list[str]:
         signature: of the bundle.
     """
     classes = signature.classes
-    if len(classes) == 2:
-        negative, positive = classes
-        threshold = signature.threshold
-        return [positive if score >= threshold else negative for score in scores[:, 1].tolist()]
-    return [classes[i] for i in scores.argmax(axis=1).tolist()] if classes else []
+    return [classes[i] for i in called(scores, signature).tolist()] if classes else []
+
+
+def called(scores: NDArray[np.float64], signature: Signature) -> NDArray[np.intp]:
+    """Give the place of the class that each row is called, shape (n,).
+
+    Args:
+        scores: shape (n, classes), finite.
+        signature: of the bundle, with classes.
+    """
+    if len(signature.classes) == 2:
+        return np.asarray(scores[:, 1] >= signature.threshold, np.intp)
+    return np.asarray(scores.argmax(axis=1))
 
 
 def sha256(path: Path) -> str:
@@ -240,16 +258,17 @@ def load(folder: Path, expected: str | None = None, threads: int = 1) -> Bundle:
         raise Integrity(f"{folder.name}/ holds bundle {found[:12]}, not {expected[:12]}")
     signature = _decode(folder / SIGNATURE, Signature)
     smoke = _decode(folder / SMOKE, Smoke)
-    session = _session((folder / MODEL).read_bytes(), f"{folder.name}/{MODEL}", threads)
-    return Bundle(found, signature, smoke, load_features(folder / FEATURES), session)
+    model = session((folder / MODEL).read_bytes(), f"{folder.name}/{MODEL}", threads)
+    return Bundle(found, signature, smoke, load_features(folder / FEATURES), model)
 
 
 def with_model(bundle: Bundle, model: bytes) -> Bundle:
     """Give a bundle that answers by another model of the same signature. Raises Integrity."""
-    return replace(bundle, session=_session(model, "a model trained anew", 1))
+    return replace(bundle, session=session(model, "a model trained anew", 1))
 
 
-def _session(model: bytes, name: str, threads: int) -> ort.InferenceSession:
+def session(model: bytes, name: str, threads: int) -> ort.InferenceSession:
+    """Make a model ready; `name` says in a message which. Raises Integrity."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3

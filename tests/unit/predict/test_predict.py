@@ -144,7 +144,7 @@ def test_rows_without_a_finite_answer_are_null_and_counted(
 
     def scores(self: Bundle, raw: Any) -> Any:
         made = plain(self, raw)
-        made[4] = np.nan
+        made[4:5] = np.nan
         return made
 
     monkeypatch.setattr(Bundle, "scores", scores)
@@ -292,6 +292,13 @@ def test_columns_of_every_arrow_type_become_the_values_of_a_request() -> None:
     assert made("number", pa.array([Decimal("0.1"), Decimal("123456789012.3")])) == [0.1, 123456789012.3]
     assert np.isnan(made("number", pa.nulls(2))).all()
     assert made("text", pa.array(["b", None, "a", "b"], pa.large_string())) == ["b", MISSING, "a", "b"]
+    full = [str(number) for number in range(127)]  # as many as int8 can number, and one more place for a missing one
+    for words in (["b", "a"], ["b", None], full):
+        numbered = pa.DictionaryArray.from_arrays(pa.array([1, None, 0, 1], pa.int8()), pa.array(words, pa.string()))
+        first, second = words[0], words[1] or MISSING
+        assert made("text", numbered) == [second, MISSING, first, second]
+    with pytest.raises(BadData, match="column x: int64 is no text"):
+        made("text", pa.array([1, 2]).dictionary_encode())
     for unit in ("s", "ms", "us", "ns"):
         zoned = pa.array([moment, None], pa.timestamp(unit, "America/New_York"))
         assert made("time", zoned) == [moment.replace(tzinfo=None), None]

@@ -23,7 +23,7 @@ def column(kind: Kind, values: pa.Array, name: str, file: str, first: int, *, wo
     Raises:
         BadData: a value, or the type of all of them, does not fit the kind.
     """
-    if pa.types.is_dictionary(values.type):
+    if pa.types.is_dictionary(values.type) and (kind != "text" or len(values.dictionary) > len(values)):
         values = values.dictionary_decode()
     place = f"{file}, column {name}"
     if kind == "text":
@@ -64,13 +64,16 @@ def _parsed(values: pa.Array, place: str, first: int) -> pa.Array:
 
 
 def _text(values: pa.Array, place: str) -> NDArray[np.object_]:
-    if not (_is_text(values.type) or pa.types.is_null(values.type)):
-        raise BadData(f"{place}: {values.type} is no text", "Store strings or nulls.")
-    coded = values.cast(pa.large_string()).dictionary_encode()
-    words = coded.dictionary.to_pylist()
+    coded = pa.types.is_dictionary(values.type)
+    kind = values.type.value_type if coded else values.type
+    if not (is_text(kind) or pa.types.is_null(kind)):
+        raise BadData(f"{place}: {kind} is no text", "Store strings or nulls.")
+    if not coded:
+        values = values.cast(pa.large_string()).dictionary_encode()
+    words = values.dictionary.to_pylist()
     known = np.empty(len(words) + 1, dtype=object)
-    known[:] = [*words, MISSING]
-    places: NDArray[np.int32] = coded.indices.fill_null(len(words)).to_numpy(zero_copy_only=False)
+    known[:] = [*(MISSING if word is None else word for word in words), MISSING]
+    places: NDArray[np.int32] = values.indices.cast(pa.int32()).fill_null(len(words)).to_numpy(zero_copy_only=False)
     return known[places]
 
 
@@ -83,7 +86,7 @@ def _time(values: pa.Array, name: str, file: str, first: int) -> NDArray[np.date
         except pa.ArrowInvalid as error:
             raise BadData(f"{file}, column {name}: {error!s:.100}") from None
         return np.asarray(stored.to_numpy(zero_copy_only=False)).astype("datetime64[us]")
-    if not _is_text(kind):
+    if not is_text(kind):
         raise BadData(f"{file}, column {name}: {kind} is no time", "Store timestamps, ISO 8601 text or nulls.")
     coded = values.cast(pa.large_string()).dictionary_encode()
     words = coded.dictionary.to_pylist()
@@ -102,5 +105,6 @@ def _time(values: pa.Array, name: str, file: str, first: int) -> NDArray[np.date
     return known[places]
 
 
-def _is_text(kind: pa.DataType) -> bool:
+def is_text(kind: pa.DataType) -> bool:
+    """Say whether it is one of Arrow's kinds of text."""
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))

@@ -27,6 +27,7 @@ from ..bundle import Bundle
 from ..columns import CSV_MISSING
 from ..errors import BadData, Usage
 from . import arrow, places
+from .quick import quick
 
 ROWS = 65_536
 
@@ -56,7 +57,7 @@ def run(source: str, output: str, folder: Path, *, keep: Sequence[str], allow_mi
     """
     with places.reached(f"cannot look at {source} and {output}"):
         made = places.plan(source, output, overwrite=overwrite)
-    bundle = bundles.load(folder)
+    bundle = quick(bundles.load(folder), (folder / bundles.MODEL).read_bytes())
     answers = _answers(bundle)
     if clash := set(keep) & set(answers.names):
         raise Usage(f"--keep {min(clash)}: the answer has a column of this name", "Rename it in the input.")
@@ -78,7 +79,7 @@ def run(source: str, output: str, folder: Path, *, keep: Sequence[str], allow_mi
                 schema = schema or found
                 kept = pa.schema([found.field(name) for name in keep])
                 written = pa.schema([*kept, *answers], {"mergeline.bundle": bundle.id})
-                with pq.ParquetWriter(Path(room) / str(i), written) as writer:
+                with pq.ParquetWriter(Path(room) / str(i), written, use_dictionary=[*keep, "label"]) as writer:
                     at = 0
                     for table, bad in _scored(pool, batches, bundle, written, pair.name, keep):
                         writer.write_batch(table)
@@ -123,8 +124,13 @@ def _open(file: Any, name: str, bundle: Bundle, keep: Sequence[str]) -> tuple[pa
         )
         return reader.schema, iter(reader)
     stored = pq.ParquetFile(file)
-    present = [column for column in wanted if column in stored.schema_arrow.names]
-    return stored.schema_arrow, stored.iter_batches(ROWS, columns=present)
+    found = stored.schema_arrow
+    present = [column for column in wanted if column in found.names]
+    texts = [c.name for c in bundle.signature.columns if c.kind == "text" and c.name in present and c.name not in keep]
+    # Text that is repeated is stored once and numbered, and needs not be written out to be numbered again.
+    numbered = [name for name in texts if arrow.is_text(found.field(name).type)]
+    stored = pq.ParquetFile(file, metadata=stored.metadata, read_dictionary=numbered)
+    return found, stored.iter_batches(ROWS, columns=present)
 
 
 def _check(
@@ -188,9 +194,9 @@ def _score(
     }
     scores = bundle.scores(raw)
     bad: NDArray[np.bool_] = np.logical_not(np.isfinite(scores).all(axis=1))
-    named = bundles.labels(np.where(bad[:, None], 0.0, scores), signature)
     shown = scores[:, 1:] if len(signature.classes) == 2 else scores
     answers = [pa.array(shown[:, i], pa.float64(), mask=bad) for i in range(shown.shape[1])]
-    if named:
-        answers.insert(0, pa.array(np.array(named, dtype=object), pa.string(), mask=bad))
+    if signature.classes:
+        called = pa.array(bundles.called(np.where(bad[:, None], 0.0, scores), signature), pa.int32(), mask=bad)
+        answers.insert(0, pa.DictionaryArray.from_arrays(called, pa.array(signature.classes)).cast(pa.string()))
     return pa.RecordBatch.from_arrays([*(batch[name] for name in keep), *answers], schema=written), bad
