@@ -166,3 +166,16 @@ def test_what_a_bundle_masks_is_read(folder: Path) -> None:
     bundle.seal(folder)
 
     assert bundle.load(folder).signature.masking == {"name": "hash", "note": "drop"}
+
+
+@pytest.mark.parametrize("classes", [["no", "yes"], ["a", "b", "c"]])
+def test_the_class_of_a_row_is_the_same_by_name_and_by_place(tmp_path: Path, classes: list[str]) -> None:
+    bundles.make(tmp_path)
+    signature = msgspec.structs.replace(bundle.load(tmp_path).signature, classes=classes, threshold=0.25)
+    scores = np.random.default_rng(1).dirichlet([1.0] * len(classes), 50)
+    scores[0, :2] = 0.75, 0.25
+
+    places = bundle.called(scores, signature)
+
+    assert bundle.labels(scores, signature) == [classes[place] for place in places]
+    assert set(places.tolist()) == set(range(len(classes)))
