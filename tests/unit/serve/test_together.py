@@ -82,6 +82,39 @@ def test_each_turn_is_a_call_of_its_own() -> None:
     assert model.calls == [1, 1]
 
 
+def test_fewer_than_before_wait_one_turn_for_the_others() -> None:
+    async def late(room: Together) -> Scored:
+        await asyncio.sleep(0)
+        return await room.scores({"x": np.array([4.0])})
+
+    async def run(model: Model) -> tuple[Scored, Scored]:
+        room = Together(model)
+        await asyncio.gather(*(room.scores({"x": np.array([1.0])}) for _ in range(3)))
+        found = await asyncio.gather(room.scores({"x": np.array([3.0])}), late(room))
+        await room.scores({"x": np.array([5.0])})  # alone after two: nobody joins it, and it is answered all the same
+        return found
+
+    first, second = asyncio.run(run(model := Model()))
+
+    assert (first[0].tolist(), second[0].tolist()) == ([[6.0]], [[8.0]])
+    assert model.calls == [3, 2, 1]
+
+
+def test_one_that_comes_alone_again_waits_for_nobody() -> None:
+    async def late(room: Together) -> None:
+        await asyncio.sleep(0)
+        await room.scores({"x": np.array([4.0])})
+
+    async def run(model: Model) -> None:
+        room = Together(model)
+        await room.scores({"x": np.array([1.0])})
+        await asyncio.gather(room.scores({"x": np.array([3.0])}), late(room))
+
+    asyncio.run(run(model := Model()))
+
+    assert model.calls == [1, 1, 1]
+
+
 def test_answers_of_a_crowd_are_those_of_each_alone(
     bundle: Bundle, rows: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

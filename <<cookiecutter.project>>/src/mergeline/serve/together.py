@@ -3,22 +3,24 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
-
-import numpy as np
+from itertools import accumulate, pairwise
 
 from ..columns import Raw, joined, rows
 from .scoring import Scored
 
 
 class Together:
-    """Scores what arrived in one turn of the event loop at once; a request that comes alone waits for nobody.
+    """Scores what arrived in one turn of the event loop at once.
 
-    A row's score does not depend on the rows beside it: `features.py` looks at one row, and `export` proves it.
+    Clients that were answered together ask again together, but not within the same turn: where fewer wait than were
+    scored the last time, one more turn is given to the others. Who always comes alone waits for nobody. A row's score does not depend on the rows beside it: `features.py` looks at one row, and `export` proves it.
     """
 
     def __init__(self, score: Callable[[Raw], Scored]) -> None:
         self._score = score
         self._waiting: list[tuple[Raw, asyncio.Future[Scored]]] = []
+        self._before = 0
+        self._late = False
 
     async def scores(self, raw: Raw) -> Scored:
         """Give what `score` gives of these columns, shape (n,) each; raises what it raises of them."""
@@ -30,7 +32,12 @@ class Together:
         return await mine
 
     def _all(self) -> None:
+        if len(self._waiting) < self._before and not self._late:
+            self._late = True
+            asyncio.get_running_loop().call_soon(self._all)
+            return
         waiting, self._waiting = self._waiting, []
+        self._before, self._late = len(waiting), False
         found = self._each([raw for raw, _ in waiting])
         for (_, mine), one in zip(waiting, found, strict=True):
             if mine.done():  # its request was given up
@@ -45,8 +52,8 @@ class Together:
         if len(parts) > 1:
             with contextlib.suppress(Exception):
                 scores, features, model = self._score(joined(parts))
-                ends = np.cumsum([rows(part) for part in parts])
-                return [(mine, features, model) for mine in np.split(scores, ends[:-1])]
+                ends = accumulate(map(rows, parts), initial=0)
+                return [(scores[begin:end], features, model) for begin, end in pairwise(ends)]
         return [self._alone(part) for part in parts]
 
     def _alone(self, raw: Raw) -> Scored | Exception:

@@ -4,6 +4,7 @@ A body is one row, a list of rows, `{"rows": [row, ...]}` or `{"columns": {name:
 those of the bundle's signature. Everything else is refused with a status of the 400s and one line.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -178,7 +179,7 @@ def labels(scores: NDArray[np.float64], signature: Signature) -> list[str]:
     Raises:
         Refused: 422, the model has no finite answer for a row.
     """
-    if not np.isfinite(scores.sum()) and not (finite := np.isfinite(scores).all(axis=1)).all():
+    if not math.isfinite(scores.sum()) and not (finite := np.isfinite(scores).all(axis=1)).all():
         raise Refused(
             HTTPStatus.UNPROCESSABLE_ENTITY,
             f"row {int(finite.argmin())}: the model has no finite answer for its values",
