@@ -129,7 +129,7 @@ def test_larger_trees_are_left_to_onnxruntime(model: Any) -> None:
     assert trees.read(given, "target") is None
 
 
-def test_other_conditions_and_several_sums_are_left_to_onnxruntime() -> None:
+def test_ensembles_of_another_make_are_left_to_onnxruntime() -> None:
     given, _, _ = fitted(HistGradientBoostingRegressor(max_iter=3), missing=False)
     modes = [b"BRANCH_LT" if mode == b"BRANCH_LEQ" else mode for mode in given["nodes_modes"]]
     sums = [i % 2 for i in range(len(given["target_ids"]))]
@@ -137,6 +137,11 @@ def test_other_conditions_and_several_sums_are_left_to_onnxruntime() -> None:
     assert trees.read(given, "target") is not None
     assert trees.read({**given, "nodes_modes": modes}, "target") is None
     assert trees.read({**given, "target_ids": sums}, "target") is None
+    last = {name: values[:-1] for name, values in given.items() if name.startswith("target_")}
+    assert trees.read(given | last, "target") is None  # a leaf that adds nothing
+    assert trees.read({name: values for name, values in given.items() if name != "nodes_values"}, "target") is None
+    shifted = ("nodes_nodeids", "nodes_truenodeids", "nodes_falsenodeids", "target_nodeids")
+    assert trees.read(given | {name: [i + 1 for i in given[name]] for name in shifted}, "target") is None
 
 
 def test_tables_too_large_for_a_cache_are_not_made(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -107,21 +107,26 @@ class _Split:
 def read(ensemble: Mapping[str, Any], kind: str) -> Trees | None:
     """Make tables of a tree ensemble.
 
-    None where they do not hold it: several sums, a tree of more than 64 leaves, other conditions than `<=`, or more
-    thresholds than a cache has room for.
+    None where they do not hold it: several sums, doubles, a tree of more than 64 leaves, other conditions than `<=`,
+    or more thresholds than a cache has room for.
 
     Args:
         ensemble: the attributes of ONNX's operator (ai.onnx.ml, versions 1 and 3).
         kind: `class` or `target`, the first word of the attributes that say what a leaf adds.
     """
+    if "nodes_values" not in ensemble or f"{kind}_weights" not in ensemble:
+        return None  # of doubles, which lie in tensors
     of, weights = ensemble[f"{kind}_treeids"], ensemble[f"{kind}_weights"]
     added = dict(zip(zip(of, ensemble[f"{kind}_nodeids"], strict=True), weights, strict=True))
     leaves = Counter(tree for tree, _ in added)
-    bits = max(leaves.values())
-    one_sum = len(added) == len(weights) and len(set(ensemble[f"{kind}_ids"])) == 1
-    if not one_sum or bits > MOST_LEAVES or not set(ensemble["nodes_modes"]) <= {BRANCH, LEAF}:
+    bits = max(leaves.values(), default=0)
+    each_once = len(added) == len(weights) == ensemble["nodes_modes"].count(LEAF)
+    one_sum = len(set(ensemble[f"{kind}_ids"])) == 1
+    if not (each_once and one_sum and bits <= MOST_LEAVES and set(ensemble["nodes_modes"]) <= {BRANCH, LEAF}):
         return None
     nodes = _nodes(ensemble)
+    if not all((tree, 0) in nodes or (tree, 0) in added for tree in leaves):
+        return None  # a root has another number
     splits: list[_Split] = []
     values = np.zeros((len(leaves), bits), np.float32)
     for i, tree in enumerate(leaves):
