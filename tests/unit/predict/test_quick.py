@@ -73,6 +73,12 @@ def test_tables_that_answer_otherwise_are_not_used(tmp_path: Path, monkeypatch: 
     assert quick(bundle, (tmp_path / "bundle" / bundles.MODEL).read_bytes()) is bundle
 
 
+def test_a_bundle_without_rows_to_compare_on_is_answered_by_the_graph(tmp_path: Path) -> None:
+    bundle = replace(made(tmp_path, ("no", "yes")), smoke=bundles.Smoke([], []))
+
+    assert quick(bundle, (tmp_path / "bundle" / bundles.MODEL).read_bytes()) is bundle
+
+
 def fitted(model: Any, missing: bool) -> tuple[dict[str, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """Attributes of the operator, a matrix with thresholds and special numbers in it, and what onnxruntime answers."""
     rng = np.random.default_rng(3)
@@ -109,7 +115,7 @@ def test_sums_of_trees_have_the_bits_of_onnxruntimes_at_every_threshold(leaves: 
     assert np.array_equal(found.sums(matrix), answers)
 
 
-def test_trees_of_other_libraries_of_scikit_learn_are_read_too() -> None:
+def test_trees_of_another_estimator_are_read_too() -> None:
     given, matrix, answers = fitted(GradientBoostingRegressor(n_estimators=25, max_depth=4), missing=False)
 
     found = trees.read(given, "target")

@@ -24,13 +24,14 @@ KINDS = {("TreeEnsembleClassifier", b"LOGISTIC"): "class", ("TreeEnsembleRegress
 def quick(bundle: Bundle, model: bytes) -> Bundle:
     """Give a bundle that answers as this one does, with the same bits.
 
-    It is this one itself where its graph does not end in boosted trees for two classes or for a value.
+    It is this one itself where its graph does not end in boosted trees for two classes or for a value, or where it
+    carries no rows to compare the two on.
 
     Args:
         bundle: verified, with one thread.
         model: the bytes of its `model.onnx`.
     """
-    session = _session(bundle.session, model)
+    session = _session(bundle.session, model) if bundle.smoke.rows else None
     if session is None:
         return bundle
     made, rows = replace(bundle, session=session), bundles.raw_from_rows(bundle.signature, bundle.smoke.rows)
@@ -121,11 +122,11 @@ def _lift(graph: Any) -> dict[str, _Codes]:
     codes: dict[str, _Codes] = {}
     for node in graph.node:
         given, source = _attributes(node), next(iter(node.input), "")
-        if node.op_type == "ArrayFeatureExtractor" and source == TEXTS and len(constants[node.input[1]]) == 1:
+        if node.op_type == "ArrayFeatureExtractor" and source == TEXTS and len(constants.get(node.input[1], ())) == 1:
             picked[node.output[0]] = constants[node.input[1]][0]
         elif node.op_type == "LabelEncoder" and source in picked and "values_floats" in given:
             known = zip(map(bytes.decode, given["keys_strings"]), given["values_floats"], strict=True)
-            codes[node.output[0]] = _Codes(picked[source], dict(known), given["default_float"])
+            codes[node.output[0]] = _Codes(picked[source], dict(known), given.get("default_float", 0.0))
     needed = {output.name for output in graph.output}
     for node in reversed(list(graph.node)):
         if needed.intersection(node.output) and not codes.keys() & set(node.output):

@@ -13,7 +13,9 @@ class Together:
     """Scores what arrived in one turn of the event loop at once.
 
     Clients that were answered together ask again together, but not within the same turn: where fewer wait than were
-    scored the last time, one more turn is given to the others. Who always comes alone waits for nobody. A row's score does not depend on the rows beside it: `features.py` looks at one row, and `export` proves it.
+    scored the last time, one more turn is given to the others. Who always comes alone waits for nobody.
+
+    A row's score does not depend on the rows beside it: `features.py` looks at one row, and `export` proves it.
     """
 
     def __init__(self, score: Callable[[Raw], Scored]) -> None:
