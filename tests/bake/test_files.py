@@ -11,8 +11,6 @@ from tools.bake import TEMPLATE
 
 from .choices import name
 
-pytestmark = pytest.mark.slow
-
 PROJECT = TEMPLATE / "<<cookiecutter.project>>"
 MANIFEST = Path(__file__).with_name("manifest.txt")
 DELIMITER = re.compile(rb"<<|<%|<#|%>|#>")
@@ -56,6 +54,7 @@ def expected(choice: dict[str, str]) -> set[str]:
     return wanted
 
 
+@pytest.mark.slow
 def test_a_project_holds_exactly_the_files_of_the_manifest(choice: dict[str, str], generated: Path) -> None:
     found, wanted = files(generated), expected(choice)
 
@@ -69,6 +68,7 @@ def test_only_the_listed_files_hold_a_delimiter() -> None:
     assert {path for path in tracked() if OPENING.search((PROJECT / path).read_bytes())} == RENDERED
 
 
+@pytest.mark.slow
 def test_no_answer_is_left_open_in_a_project(generated: Path) -> None:
     left = {path for path in files(generated) & RENDERED if DELIMITER.search((generated / path).read_bytes())}
 
@@ -76,6 +76,7 @@ def test_no_answer_is_left_open_in_a_project(generated: Path) -> None:
     assert not [path for path in files(generated) if b"cookiecutter." in (generated / path).read_bytes()]
 
 
+@pytest.mark.slow
 def test_a_file_that_is_not_listed_is_copied_byte_by_byte(generated: Path, choice: dict[str, str]) -> None:
     moved = {
         path: PROJECT / ".variants" / answer
@@ -95,6 +96,7 @@ def test_a_variant_replaces_a_file_that_is_there(path: str) -> None:
     assert (PROJECT / path.split("/", 2)[2]).is_file()
 
 
+@pytest.mark.slow
 def test_the_licence_is_the_chosen_one(choice: dict[str, str], generated: Path) -> None:
     titles = {"MIT": "MIT License", "Apache-2.0": "Apache License", "BSD-3-Clause": "BSD 3-Clause License"}
     licence = generated / "LICENSE"

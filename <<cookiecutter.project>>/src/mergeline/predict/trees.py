@@ -157,7 +157,7 @@ def _walk(nodes: Mapping[Name, _Node], name: Name, tree: int, first: int, splits
     if node is None:
         return [name]
     true = _walk(nodes, node.true, tree, first, splits)
-    splits.append(_Split(node, tree, ((1 << len(true)) - 1) << first))
+    splits.append(_Split(node, tree, (2 ** len(true) - 1) * 2**first))
     return true + _walk(nodes, node.false, tree, first + len(true), splits)
 
 

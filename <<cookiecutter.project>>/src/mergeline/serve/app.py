@@ -14,6 +14,7 @@ from .experiment.arms import Arms
 from .journal import Journal
 from .limits import INLINE_BYTES, Limits
 from .metrics import CONTENT_TYPE, Metrics
+from .protocol import AT_ONCE, CLOSE
 from .request import Gone, Receive, Request, Scope
 from .scoring import PROTOCOLS, Prediction, encode
 from .settings import DEFAULTS, PAGES, Settings
@@ -110,7 +111,7 @@ class Application:
         asked = request.of(scope)
         extra: Headers = []
         content = JSON
-        with self.metrics.in_flight():
+        with self.metrics:
             try:
                 self._guard.check(asked.path, asked.header(b"authorization"))
                 self._check(asked)
@@ -137,7 +138,7 @@ class Application:
                 log.exception("failed", extra={"fields": {"request": asked.id, "path": asked.path}})
             route = asked.path if asked.path in self._routes or asked.path in PROTOCOLS else "other"
             self.metrics.answered(route, status.value)
-            await self._answer(send, status, body, content, asked.id, extra)
+            await self._answer(scope, send, status, body, content, asked.id, extra)
 
     def _check(self, asked: Request) -> None:
         """Refuse a path that is not there, and a method that it does not answer. Raises Refused."""
@@ -158,7 +159,7 @@ class Application:
     async def _predict(self, asked: Request, receive: Receive) -> bytes:
         protocol = PROTOCOLS[asked.path]
         kind = wire.content(asked.header(b"content-type"), asked.header(b"content-encoding"), protocol.types)
-        with self._limits.accepted():
+        with self._limits:
             body = await request.body(receive, self.settings.max_bytes)
             arms = self._arms
             if len(body) > INLINE_BYTES:
@@ -191,7 +192,7 @@ class Application:
         return HTTPStatus.OK, b'{"status":"ready"}', JSON
 
     async def _answer(
-        self, send: Send, status: HTTPStatus, body: bytes, content: str, request_id: str, extra: Headers
+        self, scope: Scope, send: Send, status: HTTPStatus, body: bytes, content: str, request_id: str, extra: Headers
     ) -> None:
         headers: Headers = [
             (b"content-type", content.encode()),
@@ -200,6 +201,9 @@ class Application:
             *extra,
         ]
         if self._draining:
-            headers.append((b"connection", b"close"))
+            headers.append(CLOSE)
+        if at_once := scope.get("extensions", {}).get(AT_ONCE):
+            await at_once["answer"](status.value, headers, body)
+            return
         await send({"type": "http.response.start", "status": status.value, "headers": headers})
         await send({"type": "http.response.body", "body": body})

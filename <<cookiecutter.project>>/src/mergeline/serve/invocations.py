@@ -9,7 +9,7 @@ model has none. The answer is what `mlflow models serve` gives for the registere
 import csv
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 from io import StringIO
 from typing import Any
@@ -54,13 +54,13 @@ def answer(scores: NDArray[np.float64], labels: Sequence[str], signature: Signat
 
 def _from_json(body: bytes, signature: Signature, bounds: Bounds) -> Raw:
     given = _decode(body)
-    known = [name for name in FORMATS if isinstance(given, Mapping) and name in given]
+    known = [name for name in FORMATS if name in given] if isinstance(given, dict) else []
     if len(known) != 1:
         raise Refused(HTTPStatus.BAD_REQUEST, f"send a JSON object with one of the keys {', '.join(FORMATS)}")
     table = given[known[0]]
     if known[0] == "dataframe_split":
         return wire.from_columns(_split(table, signature, bounds), signature, bounds)
-    if isinstance(table, Mapping):
+    if isinstance(table, dict):
         return wire.from_columns(table, signature, bounds)
     if isinstance(table, list):
         return wire.from_rows(table, signature, bounds)
@@ -84,7 +84,7 @@ def _decode(body: bytes) -> Any:
 
 
 def _split(table: Any, signature: Signature, bounds: Bounds) -> dict[str, list[Any]]:
-    names, rows = (table.get(key) for key in ("columns", "data")) if isinstance(table, Mapping) else (None, None)
+    names, rows = (table.get(key) for key in ("columns", "data")) if isinstance(table, dict) else (None, None)
     if not isinstance(names, list) or not isinstance(rows, list):
         raise Refused(HTTPStatus.BAD_REQUEST, "dataframe_split is no object with the lists columns and data")
     wire.check_columns(len(names), signature, bounds)
@@ -92,7 +92,7 @@ def _split(table: Any, signature: Signature, bounds: Bounds) -> dict[str, list[A
     for i, row in enumerate(rows):
         if not isinstance(row, list) or len(row) != len(names):
             raise Refused(HTTPStatus.BAD_REQUEST, f"dataframe_split.data: row {i} is no list of {len(names)} values")
-    return {str(name): [row[i] for row in rows] for i, name in enumerate(names)}
+    return dict(zip(map(str, names), map(list, zip(*rows, strict=True)), strict=True))
 
 
 def _from_csv(body: bytes, signature: Signature, bounds: Bounds) -> Raw:

@@ -1,9 +1,8 @@
 """How much a worker takes on at once: requests that wait, and big ones apart from the event loop."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -16,16 +15,15 @@ T = TypeVar("T")
 
 
 class Limits:
-    """Counts the requests for predictions that were accepted, and gives the big ones one thread in turn."""
+    """Holds one of the places for a request while it is entered, and gives the big ones one thread in turn."""
 
     def __init__(self, requests: int) -> None:
         self._requests = requests
         self._accepted = 0
         self._thread = ThreadPoolExecutor(1, "big-requests")
 
-    @contextmanager
-    def accepted(self) -> Iterator[None]:
-        """Hold one of the places, from before its body is read. Raises Refused (503) at once when all are taken."""
+    def __enter__(self) -> None:
+        """Take a place, before the body is read. Raises Refused (503) at once when all are taken."""
         if self._accepted >= self._requests:
             raise Refused(
                 HTTPStatus.SERVICE_UNAVAILABLE,
@@ -33,10 +31,10 @@ class Limits:
                 [(b"retry-after", b"1")],
             )
         self._accepted += 1
-        try:
-            yield
-        finally:
-            self._accepted -= 1
+
+    def __exit__(self, *_: object) -> None:
+        """Give the place back."""
+        self._accepted -= 1
 
     async def apart(self, work: Callable[[], T]) -> T:
         """Do the work of a big request in the thread for them, while others get a turn here."""

@@ -1,14 +1,22 @@
-"""uvicorn's HTTP/1.1 over httptools, with an end to connections that send slowly, endlessly or in too great a number."""
+"""uvicorn's HTTP/1.1 over httptools, with an end to connections that send slowly, endlessly or in too great a number.
+
+An answer can be given as a whole: by ASGI's two messages it would be checked, joined and written twice.
+"""
 
 import asyncio
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any, Literal, TypeAlias
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from .request import DROPPED_BYTES
 from .settings import Settings
+
+AT_ONCE = "mergeline.at_once"
+"""The extension of an ASGI scope whose `answer`, given the status, the headers and the body, is to be awaited."""
+CLOSE = (b"connection", b"close")
 
 HEAD_BYTES = 65_536
 # A body's framing, and the trailers behind it, come on top of what the application reads and drops.
@@ -82,6 +90,7 @@ class Protocol(HttpToolsProtocol):
         """Begin a body."""
         self._stage = "body"
         super().on_headers_complete()
+        self.scope["extensions"] = {AT_ONCE: {"answer": functools.partial(_answer, self.cycle)}}
 
     def on_message_complete(self) -> None:
         """Wait for the next request."""
@@ -110,3 +119,26 @@ class Protocol(HttpToolsProtocol):
                 % (status.value, status.phrase.encode(), len(body), header, body)
             )
         self.transport.close()
+
+
+async def _answer(
+    cycle: RequestResponseCycle, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes
+) -> None:
+    """Answer a request with one write; `headers` are checked, with the body's length among them."""
+    if cycle.flow.write_paused and not cycle.disconnected:
+        await cycle.flow.drain()
+    if cycle.disconnected:
+        return
+    cycle.keep_alive = cycle.keep_alive and CLOSE not in headers
+    ends = () if cycle.keep_alive or CLOSE in headers else (CLOSE,)
+    lines = [b"%s: %s\r\n" % header for header in (*cycle.default_headers, *headers, *ends)]
+    whole = [STATUS_LINE[status], *lines, b"\r\n"]
+    if cycle.scope["method"] != "HEAD":
+        whole.append(body)
+    cycle.response_started, cycle.waiting_for_100_continue = True, False
+    cycle.transport.write(b"".join(whole))
+    cycle.response_complete = True
+    cycle.message_event.set()
+    if not cycle.keep_alive:
+        cycle.transport.close()
+    cycle.on_response()

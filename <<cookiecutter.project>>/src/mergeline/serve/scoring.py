@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, TypeAlias
 
@@ -35,8 +35,7 @@ PROTOCOLS = {
 encode = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
+class Prediction(msgspec.Struct, frozen=True):
     """What one request was answered, for those who count and record it.
 
     `raw` has the signature's columns, each shape (n,); `scores` is (n, classes), or (n, 1) for regression; `labels` is
@@ -58,11 +57,10 @@ class Prediction:
         """Give some of the rows, shape (n,)."""
         raw = {name: values[which] for name, values in self.raw.items()}
         labels = [label for label, wanted in zip(self.labels, which.tolist(), strict=False) if wanted]
-        return replace(self, raw=raw, scores=self.scores[which], labels=labels, assigned=None, keys=None)
+        return msgspec.structs.replace(self, raw=raw, scores=self.scores[which], labels=labels, assigned=None, keys=None)
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(msgspec.Struct, frozen=True):
     """A request's raw columns, shape (n,) each; `start` is when its body was whole, `seconds` what parsing took."""
 
     raw: Raw

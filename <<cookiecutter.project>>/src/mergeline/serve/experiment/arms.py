@@ -4,7 +4,6 @@ import asyncio
 import functools
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from http import HTTPStatus
 
 import msgspec
@@ -181,7 +180,7 @@ class Arms:
                 one["release"] = beside.release if theirs_it_is else self.release
         made = Prediction(asked.id, raw, scores, labels, 0.0, (parsed, 0.0, scored), given, keys)
         said = encode(answer)
-        return said, replace(made, seconds=time.perf_counter() - start)
+        return said, msgspec.structs.replace(made, seconds=time.perf_counter() - start)
 
     def _scores(
         self, beside: Beside, raw: Raw, given: NDArray[np.bool_]

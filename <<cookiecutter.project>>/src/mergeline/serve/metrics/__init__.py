@@ -8,8 +8,7 @@ import logging
 import os
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +26,7 @@ log = logging.getLogger("mergeline.serve")
 
 
 class Metrics:
-    """The counts of one worker; `arm` says by which rule its release was chosen."""
+    """The counts of one worker; `arm` says by which rule its release was chosen. A request is in flight while it is entered."""
 
     def __init__(
         self,
@@ -62,14 +61,13 @@ class Metrics:
         """Say whether new requests are welcome."""
         self._numbers[self._layout.ready] = welcome
 
-    @contextmanager
-    def in_flight(self) -> Iterator[None]:
-        """Count a request while it waits for its answer."""
+    def __enter__(self) -> None:
+        """Count a request that waits for its answer."""
         self._numbers[self._layout.in_flight] += 1
-        try:
-            yield
-        finally:
-            self._numbers[self._layout.in_flight] -= 1
+
+    def __exit__(self, *_: object) -> None:
+        """Count it no more."""
+        self._numbers[self._layout.in_flight] -= 1
 
     def answered(self, route: str, status: int) -> None:
         """Count an answer; `route` is one of the known ones, or "other"."""
