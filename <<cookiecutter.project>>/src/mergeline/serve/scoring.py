@@ -57,7 +57,9 @@ class Prediction(msgspec.Struct, frozen=True):
         """Give some of the rows, shape (n,)."""
         raw = {name: values[which] for name, values in self.raw.items()}
         labels = [label for label, wanted in zip(self.labels, which.tolist(), strict=False) if wanted]
-        return msgspec.structs.replace(self, raw=raw, scores=self.scores[which], labels=labels, assigned=None, keys=None)
+        return msgspec.structs.replace(
+            self, raw=raw, scores=self.scores[which], labels=labels, assigned=None, keys=None
+        )
 
 
 class Read(msgspec.Struct, frozen=True):

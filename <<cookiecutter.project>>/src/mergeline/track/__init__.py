@@ -9,7 +9,6 @@ from pathlib import Path
 import msgspec
 
 from .model import log
-from .plots import figures
 from .registry import aliases, differing, register, version_of
 from .results import Training, read
 from .server import ARTIFACTS, find, library, local, nowhere, or_say, uri, where
@@ -53,6 +52,8 @@ def _run_of(root: Path, training: Training) -> tuple[str, bool]:
     """Give the bundle's run, and whether this call wrote it."""
     if found := find(root, training.name, training.bundle_id):
         return found, False
+    from .plots import figures  # matplotlib, which takes a second: only for a run that is new
+
     mlflow = library(root)
     experiment = mlflow.get_experiment_by_name(training.name)
     if experiment is None:
