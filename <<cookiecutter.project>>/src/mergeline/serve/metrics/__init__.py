@@ -26,7 +26,10 @@ log = logging.getLogger("mergeline.serve")
 
 
 class Metrics:
-    """The counts of one worker; `arm` says by which rule its release was chosen. A request is in flight while it is entered."""
+    """The counts of one worker; `arm` says by which rule its release was chosen.
+
+    A request is in flight while this is entered.
+    """
 
     def __init__(
         self,
