@@ -1,11 +1,20 @@
 """What a connection gets to see: each answer whole and in turn, and an end when one is due."""
 
+import asyncio
 import re
 import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
+import uvicorn
+from uvicorn.server import ServerState
+
+from mergeline.bundle import Bundle
+from mergeline.serve.app import Application
+from mergeline.serve.experiment.arms import Arms
+from mergeline.serve.protocol import Protocol
 from tests.unit.serve.load import BODY
 from tests.unit.serve.servers import Running
 
@@ -35,6 +44,27 @@ def test_an_answer_has_a_date_its_length_and_a_request_id_and_the_connection_sta
 
     names = [re.findall(rb"([^\r\n:]+): ", head) for head in ANSWER.findall(whole)]
     assert names == [[b"date", b"content-type", b"content-length", b"x-request-id"]] * 2
+
+
+def test_an_answer_is_one_write(bundle: Bundle) -> None:
+    app = Application(Arms(bundle, "r1"))
+    transport = Mock(asyncio.Transport)
+    transport.is_closing.return_value = False
+    transport.get_extra_info.return_value = None
+
+    async def run() -> None:
+        config = uvicorn.Config(app, lifespan="off", log_config=None)
+        config.load()
+        protocol = Protocol(config, ServerState(), {}, settings=app.settings, refused=app.refused)
+        protocol.connection_made(transport)
+        protocol.data_received(PREDICT % (len(BODY), BODY))
+        await asyncio.gather(*protocol.tasks)
+
+    asyncio.run(run())
+
+    ((whole,),) = [call.args for call in transport.write.call_args_list]
+    assert ANSWER.match(whole)
+    assert b'"predictions"' in whole
 
 
 def test_a_head_request_gets_the_length_and_no_body(server: Running) -> None:
