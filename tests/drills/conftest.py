@@ -9,16 +9,30 @@ import pytest
 
 from mergeline.release import deploy, ledger, promotion, status, terraform
 from mergeline.release.manifest import Release
-from tests.drills.hands import Hands, OnDocker, OnLocal, port_of
+from tests.drills.hands import Hands, OnDocker, OnKubernetes, OnLocal
+from tests.tooling.docker import Docker
+from tests.tooling.kubernetes import Cluster
 from tests.unit.bundles import ROWS
 from tests.unit.docker_target.staging import docker, gateway, providers
 from tests.unit.docker_target.staging import place as docker_place
+from tests.unit.kubernetes_target.conftest import cluster_provider, images, started
+from tests.unit.kubernetes_target.conftest import place as kubernetes_place
 from tests.unit.local_target.conftest import place as local_place
 from tests.unit.local_target.conftest import port
 from tests.unit.project import Project
 from tools.traffic import Traffic
 
-__all__ = ["docker", "docker_place", "gateway", "local_place", "port", "providers"]
+__all__ = [
+    "cluster_provider",
+    "docker",
+    "docker_place",
+    "gateway",
+    "images",
+    "kubernetes_place",
+    "local_place",
+    "port",
+    "providers",
+]
 
 
 class Asked(Protocol):
@@ -96,11 +110,20 @@ class Drill:
         return [(m.action, m.last.state if m.last else None) for m in reversed(moves)]
 
 
-@pytest.fixture(params=["local", pytest.param("docker", marks=pytest.mark.nightly)])
+@pytest.fixture(scope="module")
+def cluster(docker: Docker) -> Iterator[Cluster]:
+    """A cluster beside the docker environments, with images of their engine."""
+    with started(docker) as found:
+        yield found
+
+
+@pytest.fixture(params=["local", *(pytest.param(name, marks=pytest.mark.nightly) for name in ("docker", "kubernetes"))])
 def hands(request: pytest.FixtureRequest) -> Hands:
     """Hands on an environment of each target that runs here."""
     place = request.getfixturevalue(f"{request.param}_place")
-    return OnLocal(place) if request.param == "local" else OnDocker(place, request.getfixturevalue("docker"))
+    if request.param == "docker":
+        return OnDocker(place, request.getfixturevalue("docker"))
+    return OnLocal(place) if request.param == "local" else OnKubernetes(place)
 
 
 @pytest.fixture
@@ -108,7 +131,7 @@ def drill(hands: Hands, request: pytest.FixtureRequest) -> Iterator[Drill]:
     """Serve a first release under traffic; nothing may be lost or wrong when the drill is over."""
     first = hands.pin(1)
     deploy.run(hands.project.root, "staging")
-    with Traffic(port_of(hands.project), [first.id], ROWS) as traffic:
+    with Traffic(hands.port, [first.id], ROWS) as traffic:
         yield Drill(hands, first, traffic)
     request.config.stash.setdefault(KEPT, []).append(traffic)
     assert traffic.answered > 20

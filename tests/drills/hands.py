@@ -5,6 +5,7 @@ import re
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from mergeline import state
@@ -12,21 +13,40 @@ from mergeline.release import build, promotion, terraform
 from mergeline.release.manifest import Release
 from tests.tooling.docker import Docker
 from tests.unit.docker_target import staging
+from tests.unit.kubernetes_target.conftest import SPACE, Place
 from tests.unit.local_target.conftest import break_answers, release
 from tests.unit.project import Project
 
 
-def port_of(project: Project) -> int:
-    """Give where clients reach it."""
-    values = project.root / "infra/environments/staging/terraform.tfvars"
-    return int(re.findall(r"^port = (\d+)", values.read_text(), re.MULTILINE)[0])
+@dataclass
+class OnMachine:
+    """What listens on a port of this machine, which the environment's variables name."""
+
+    project: Project
+
+    @property
+    def port(self) -> int:
+        """Where clients reach it."""
+        return int(re.findall(r"^port = (\d+)", self._values.read_text(), re.MULTILINE)[0])
+
+    def change(self) -> None:
+        """Change how its servers run, as a commit."""
+        self._values.write_text(self._values.read_text() + 'env = { GREETING = "hello" }\n')
+        self.project.commit("Say hello")
+
+    def lose_state(self) -> None:
+        """Remove what Terraform knows of it."""
+        for file in terraform.folder(self.project.root, "staging").glob("terraform.tfstate*"):
+            file.unlink()
+
+    @property
+    def _values(self) -> Path:
+        return self.project.root / "infra/environments/staging/terraform.tfvars"
 
 
 @dataclass
-class OnLocal:
+class OnLocal(OnMachine):
     """A process of this machine, and its supervisor."""
-
-    project: Project
 
     def pin(self, seed: int) -> Release:
         """Make a release and pin it."""
@@ -51,10 +71,9 @@ class OnLocal:
 
 
 @dataclass
-class OnDocker:
+class OnDocker(OnMachine):
     """Two containers behind a gateway."""
 
-    project: Project
     docker: Docker
 
     def pin(self, seed: int) -> Release:
@@ -87,4 +106,50 @@ class OnDocker:
         return int(self.docker.say("inspect", "--format", "{{.State.Pid}}", name))
 
 
-Hands = OnLocal | OnDocker
+@dataclass
+class OnKubernetes:
+    """Two pods behind a service, in a cluster of one node."""
+
+    place: Place
+
+    @property
+    def project(self) -> Project:
+        """Whose environment it is."""
+        return self.place.project
+
+    @property
+    def port(self) -> int:
+        """Where clients reach it."""
+        return self.place.port
+
+    def pin(self, seed: int) -> Release:
+        """Make a release with its image and pin it."""
+        return self.place.pin(seed)
+
+    def pin_broken(self) -> Release:
+        """Pin a release that comes up well and does not answer as it was tested: its image holds another model."""
+        return self.place.pin(3, image=self.place.build(4).image)
+
+    def under_way(self) -> bool:
+        """Say whether servers of a new release are being started beside the old ones."""
+        return len(self.place.objects("deployments")) > 1
+
+    def kill_server(self) -> Callable[[], bool]:
+        """Delete a pod; give what says whether another is in its place."""
+        before = self._ready()
+        self.place.kubectl("delete", "pod", sorted(self.place.objects("pods"))[0], "--wait=false")
+        return lambda: len(self._ready()) == len(before) and self._ready() != before
+
+    def change(self) -> None:
+        """Change how its servers run, as a commit."""
+        self.place.write(env={"GREETING": "hello"})
+
+    def lose_state(self) -> None:
+        """Remove what Terraform knows of it."""
+        self.place.lose_state()
+
+    def _ready(self) -> set[str]:
+        return set(self.place.cluster.pod_addresses(f"mergeline.environment={SPACE}", SPACE))
+
+
+Hands = OnLocal | OnDocker | OnKubernetes

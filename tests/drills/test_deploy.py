@@ -59,7 +59,6 @@ def test_a_release_that_never_ran_in_staging_is_not_promoted(drill: Drill) -> No
     assert drill.project.pinned("production") is None
 
 
-@pytest.mark.parametrize("hands", ["local", "docker"], indirect=True)
 def test_a_bundle_that_fails_its_smoke_test_is_taken_back(drill: Drill) -> None:
     bad = drill.hands.pin_broken()
     drill.traffic.right |= {bad.id}
@@ -95,10 +94,8 @@ def test_of_two_deployments_at_once_one_is_refused(drill: Drill) -> None:
     drill.serves(second)
 
 
-@pytest.mark.parametrize("hands", ["local"], indirect=True)
 def test_a_lost_state_is_taken_over(drill: Drill) -> None:
-    for file in drill.folder.glob("terraform.tfstate*"):
-        file.unlink()
+    drill.hands.lose_state()
 
     reconcile.run(drill.root, "staging")
     drill.serves(drill.first)
@@ -113,9 +110,7 @@ def test_a_server_that_is_killed_by_hand_is_back_at_once(drill: Drill) -> None:
 
 
 def test_a_change_of_the_infrastructure_is_applied_without_a_gap(drill: Drill) -> None:
-    values = drill.root / "infra/environments/staging/terraform.tfvars"
-    values.write_text(values.read_text() + 'env = { GREETING = "hello" }\n')
-    drill.project.commit("Say hello")
+    drill.hands.change()
     assert status.look(drill.root, "staging").word == "drifted"
 
     reconcile.run(drill.root, "staging")

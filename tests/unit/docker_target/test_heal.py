@@ -121,15 +121,29 @@ def test_a_port_that_somebody_has_is_refused_with_the_name(place: Project, docke
     assert owned(docker) == []
 
 
-def test_an_environment_with_another_state_is_left_alone(
+def test_an_environment_with_another_state_is_left_alone_until_it_is_taken_over(
     place: Project, docker: Docker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = pin(place, docker, 2)
+    first = pin(place, docker, 2)
     url = str(deploy.run(place.root, "staging").url)
-    with monkeypatch.context() as elsewhere:
+    second = pin(place, docker, 3)
+    with monkeypatch.context() as elsewhere, Load(url) as load:
         elsewhere.setenv("MERGELINE_STATE", str(tmp_path / "elsewhere"))
 
-        with pytest.raises(Conflict, match=r"runs on this engine, and the state in .* knows nothing of it"):
+        with pytest.raises(
+            Conflict, match=r"the state in .* knows nothing of it\..*`model reconcile staging` takes over"
+        ):
             deploy.run(place.root, "staging")
+        assert version(url) == first.id
+        reconcile.run(place.root, "staging")
+        assert version(url) == second.id
+        assert look(place).word == "running"
 
-    assert version(url) == made.id
+    assert load.failed == []
+    assert len(containers(docker)) == 3
+    with pytest.raises(Conflict, match="was deployed from elsewhere since the state in"):
+        deploy.run(place.root, "staging")
+    assert version(url) == second.id
+    (terraform.folder(place.root, "staging") / terraform.STATE).unlink()
+    reconcile.run(place.root, "staging")
+    assert terraform.plan(place.root, "staging").actions == []

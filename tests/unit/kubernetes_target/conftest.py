@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,18 +25,25 @@ LAG = 1.0
 STAGING = Path("infra/environments/staging")
 
 
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
-    """A cluster, and the engine that builds its images."""
+@contextmanager
+def started(docker: Docker | None = None) -> Iterator[Cluster]:
+    """Give a cluster, and the engine that builds its images unless there is one; without them the test is skipped."""
     try:
-        with engine() as docker, kubernetes.cluster(docker) as found:
+        with nullcontext(docker) if docker else engine() as builds, kubernetes.cluster(builds) as found:
             yield found
     except Unavailable as reason:
         without(str(reason))
 
 
 @pytest.fixture(scope="session")
-def providers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def cluster() -> Iterator[Cluster]:
+    """A cluster for the tests of this folder."""
+    with started() as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def cluster_provider(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The variables with which Terraform finds the provider."""
     need("terraform")
     try:
@@ -103,6 +111,10 @@ class Place:
         found = json.loads(self.cluster.kubectl("get", "leases", "-n", "default", "-o", "json"))["items"]
         return any(one["spec"].get("holderIdentity") for one in found)
 
+    def lose_state(self) -> None:
+        """Remove what Terraform knows of staging."""
+        self.cluster.kubectl("delete", "secrets", "-n", "default", "-l", "tfstateSecretSuffix")
+
     def kubectl(self, *arguments: str) -> str:
         return self.cluster.kubectl("-n", SPACE, *arguments)
 
@@ -116,7 +128,7 @@ def images() -> dict[int, str]:
 @pytest.fixture
 def place(
     cluster: Cluster,
-    providers: dict[str, str],
+    cluster_provider: dict[str, str],
     images: dict[int, str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -124,7 +136,7 @@ def place(
     """A project whose staging runs in the cluster; it is forgotten."""
     monkeypatch.setenv("MERGELINE_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("KUBECONFIG", str(cluster.kubeconfig))
-    for name, value in providers.items():
+    for name, value in cluster_provider.items():
         monkeypatch.setenv(name, value)
     project = Project.make(tmp_path / NAME)
     with cluster.service(SPACE, SPACE, LAG) as port:

@@ -1,6 +1,7 @@
 """Deployments of real releases to a real cluster, under steady requests."""
 
 import time
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,9 @@ from tests.unit.project import NAME
 pytestmark = pytest.mark.slow
 
 
-def test_a_release_runs_and_a_second_plan_is_empty(place: Place) -> None:
+def test_a_release_runs_as_every_machine_sees_that_may_and_a_second_plan_is_empty(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = place.pin(2)
 
     done = deploy.run(place.root, "staging")
@@ -37,6 +40,11 @@ def test_a_release_runs_and_a_second_plan_is_empty(place: Place) -> None:
         assert pod["spec"]["securityContext"]["runAsUser"] == 10001
         assert not pod["spec"]["automountServiceAccountToken"]
         assert pod["status"]["qosClass"] == "Guaranteed"
+
+    monkeypatch.setenv("MERGELINE_STATE", str(tmp_path / "another machine"))
+    assert (place.look().word, place.look().running) == ("running", made.id)
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+    assert place.look().word == "unknown"
 
 
 @pytest.mark.parametrize("strategy", ["blue_green", "rolling"])

@@ -46,6 +46,7 @@ def test_what_was_killed_changed_or_removed_is_healed(place: Place) -> None:
         "no server": lambda: place.kubectl("scale", f"deployment/{name}", "--replicas=0"),
         "no deployment": lambda: place.kubectl("delete", f"deployment/{name}"),
         "no service": lambda: place.kubectl("delete", f"service/{SPACE}"),
+        "no state": place.lose_state,
         "no autoscaler": lambda: place.kubectl("delete", f"hpa/{name}"),
     }
     for damage, done in damages.items():

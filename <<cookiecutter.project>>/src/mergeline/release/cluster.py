@@ -3,10 +3,11 @@
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 from .. import state
-from ..errors import DeploymentFailed, Usage
-from . import pins, rollout, terraform
+from ..errors import DeploymentFailed, MergelineError, Usage
+from . import pins, rollout, smoke, terraform
 
 KINDS = "deployments,horizontalpodautoscalers"
 
@@ -68,6 +69,18 @@ def tidy(root: Path, environment: str) -> None:
     for slot in sorted(found - known - led_to):
         of_slot = f"{of_ours},mergeline.servers={slot}"
         rollout.kubectl(context, "delete", KINDS, "--namespace", namespace, "--selector", of_slot)
+
+
+def lost(root: Path, environment: str) -> dict[str, Any]:
+    """Give the outputs of an environment that answers at its address though its state is gone; else nothing."""
+    context, namespace = terraform.given(root, environment, "kubernetes", "context"), _namespace(root, environment)
+    url = terraform.given(root, environment, "kubernetes", "address")
+    try:
+        if url and rollout.listed(context, namespace, "services", label(root, environment)):
+            return {"url": url, "release_id": smoke.version(url).get("release")}
+    except MergelineError:
+        return {}
+    return {}
 
 
 def label(root: Path, environment: str) -> str:

@@ -110,7 +110,7 @@ def run(
     folder = pins.fetch(root, pin)
     with processes.locked(terraform.folder(root, environment) / "deploying", f"a deployment of {environment}"):
         terraform.init(root, environment)
-        before = terraform.outputs(root, environment) or terraform.lost(root, environment)
+        before = terraform.outputs(root, environment) or target.lost(root, environment)
         planned = plan.check(root, environment, digest)
         target.prepare(root, environment)
         try:

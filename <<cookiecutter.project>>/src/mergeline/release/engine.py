@@ -2,16 +2,20 @@
 
 import json
 import re
+import tempfile
 from pathlib import Path
+from typing import Any
 
-from .. import processes, repo, state
-from ..errors import Conflict, DeploymentFailed
+from .. import files, processes, repo, state
+from ..errors import Conflict, DeploymentFailed, MergelineError
 from . import pins, terraform
 
 LABEL = "mergeline.environment"
 PORT = re.compile(r"^\s*port\s*=\s*(\d+)", re.MULTILINE)
 KINDS = ("container", "network")
 """In the order in which they can be removed. A volume of the same name is taken over."""
+KEPT = f"/tmp/{terraform.STATE}"  # noqa: S108 - on the gateway's volume
+"""Where a copy of the state lies in the gateway's container."""
 
 
 def prepare(root: Path, environment: str) -> None:
@@ -25,7 +29,9 @@ def prepare(root: Path, environment: str) -> None:
         Conflict: the port is taken, or the environment was deployed with another state.
     """
     need_engine(root)
-    known = _known(terraform.folder(root, environment) / "terraform.tfstate")
+    own = _state(terraform.folder(root, environment) / terraform.STATE)
+    known = _known(own)
+    _refuse_older(root, environment, own)
     sound = {name for name, whole in known.items() if whole}
     for kind in KINDS:
         command = [kind, "ls", "--quiet", "--no-trunc", *(["--all"] if kind == "container" else [])]
@@ -33,12 +39,28 @@ def prepare(root: Path, environment: str) -> None:
         if strays and not known:
             raise Conflict(
                 f"{environment} runs on this engine, and the state in {terraform.folder(root, environment)} knows nothing of it",
-                "Deploy from where its state is, or remove the containers and networks with the label "
-                f"{label(root, environment)}.",
+                f"Deploy from where its state is; where that is lost, {_way_back(root, environment)}.",
             )
         if strays:
             _docker(root, kind, "rm", *(["--force"] if kind == "container" else []), *sorted(strays))
     _refuse_taken_port(root, environment)
+
+
+def keep(root: Path, environment: str) -> None:
+    """Keep a copy of the state with what it describes. Raises ToolMissing, DeploymentFailed."""
+    _docker(root, "cp", str(terraform.folder(root, environment) / terraform.STATE), _kept_at(root, environment))
+
+
+def lost(root: Path, environment: str) -> dict[str, Any]:
+    """Give the outputs of the state that is kept with what runs; empty where none is."""
+    return terraform.outputs_in(_kept(root, environment))
+
+
+def recover(root: Path, environment: str) -> None:
+    """Bring a lost state back from its copy, where there is one."""
+    at = terraform.folder(root, environment) / terraform.STATE
+    if not at.is_file() and (text := _kept(root, environment)):
+        files.write(at, text.encode())
 
 
 def need_engine(root: Path) -> None:
@@ -75,14 +97,48 @@ def _refuse_taken_port(root: Path, environment: str) -> None:
         )
 
 
-def _known(path: Path) -> dict[str, bool]:
-    """Give the ids of what the state knows, and whether each is whole; one that did not start is made again."""
-    if not path.is_file():
-        return {}
-    resources = json.loads(path.read_text(encoding="utf-8") or "{}").get("resources", [])
+def _refuse_older(root: Path, environment: str, own: dict[str, Any]) -> None:
+    """Refuse a state that somebody else took over, and applied since: what it does not know would be removed."""
+    kept = json.loads(_kept(root, environment) or "{}")
+    if kept and own.get("lineage") == kept["lineage"] and own["serial"] < kept["serial"]:
+        at = terraform.folder(root, environment) / terraform.STATE
+        raise Conflict(
+            f"{environment} was deployed from elsewhere since the state in {at.parent} was written",
+            f"Deploy from there, or remove {at} and `model reconcile {environment}` takes over what runs.",
+        )
+
+
+def _way_back(root: Path, environment: str) -> str:
+    if _kept(root, environment):
+        return f"`model reconcile {environment}` takes over what runs"
+    return f"remove the containers and networks with the label {label(root, environment)}"
+
+
+def _kept_at(root: Path, environment: str) -> str:
+    return f"{state.project(root)}-{environment}-gateway:{KEPT}"
+
+
+def _kept(root: Path, environment: str) -> str:
+    """Give the text of the state that is kept with what runs; empty where none is."""
+    with tempfile.TemporaryDirectory() as folder:
+        at = Path(folder) / terraform.STATE
+        try:
+            _docker(root, "cp", _kept_at(root, environment), str(at))
+        except MergelineError:
+            return ""
+        return at.read_text(encoding="utf-8")
+
+
+def _state(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8") or "{}") if path.is_file() else {}
+    return found
+
+
+def _known(own: dict[str, Any]) -> dict[str, bool]:
+    """Give the ids of what a state knows, and whether each is whole; one that did not start is made again."""
     return {
         str(one["attributes"].get("id")): one.get("status") != "tainted"
-        for resource in resources
+        for resource in own.get("resources", [])
         for one in resource["instances"]
     }
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from .. import forge
 from ..errors import MergelineError, Usage
-from . import deploy, pins, status
+from . import deploy, pins, status, targets
 from .status import Environment, Status, Word
 
 HEALED: tuple[Word, ...] = ("dead", "pending", "drifted")
@@ -14,6 +14,7 @@ REMEDIES: dict[Word, str] = {
     "rolled back": "`model rollback {}`, or pin a release that works",
     "foreign": "end what has its port, then `model reconcile {}`",
     "port taken": "end what has its port, then `model deploy {}`",
+    "unknown": "let this machine read it, or look from one that may",
     "broken": "revert the commit that broke the pin",
 }
 MARKER = "reconcile"
@@ -69,6 +70,7 @@ def run(root: Path, environment: str | None) -> list[str]:
             said.append(f"{name}: {found.word}" + (f"; {_remedy(found)}" if _differs(found) else ""))
             continue
         try:
+            targets.of(root, name).recover(root, name)
             said.append(str(deploy.run(root, name).table()))
         except MergelineError as error:
             failed = failed or error

@@ -60,6 +60,7 @@ def _apply(root: Path, environment: str, target: str, release: Release | None, f
     url = str(terraform.outputs(root, environment).get("url"))
     if release and folder:
         smoke.check(url, folder, release)
+    targets.TARGETS[target].tidy(root, environment)
     return url
 
 

@@ -24,6 +24,7 @@ Word = Literal[
     "rolled back",
     "drifted",
     "broken",
+    "unknown",
 ]
 WELL: tuple[Word, ...] = ("running", "no release", "not deployed", "rehearsed")
 """In these there is nothing to heal."""
@@ -77,8 +78,11 @@ def run(root: Path) -> Status:
 
 def look(root: Path, name: str) -> Environment:
     """Compare one environment's pin with what answers."""
-    known = terraform.outputs(root, name)
-    lost = {} if known else terraform.lost(root, name)
+    try:
+        known = _known(root, name)
+    except MergelineError as error:
+        return _unknown(root, name, error)
+    lost = {} if known else targets.of(root, name).lost(root, name)
     url = (known or lost).get("url")
     try:
         pin = manifest.read_pin(root / pins.path(name))
@@ -119,11 +123,28 @@ def look(root: Path, name: str) -> Environment:
     )
 
 
+def _known(root: Path, name: str) -> dict[str, Any]:
+    """Give Terraform's outputs, by a state that another machine may have written."""
+    if not terraform.kept_here(root, name):
+        terraform.init(root, name)
+    return terraform.outputs(root, name)
+
+
+def _unknown(root: Path, name: str, reason: MergelineError) -> Environment:
+    try:
+        pin = manifest.read_pin(root / pins.path(name))
+    except Integrity as error:
+        return Environment(name=name, word="broken", pinned=None, running=None, url=None, detail=error.args[0])
+    pinned = pin.release.id if pin.release else None
+    detail = f"Terraform's state cannot be read: {reason.args[0]}"
+    return Environment(name=name, word="unknown", pinned=pinned, running=None, url=None, detail=detail)
+
+
 def _answers(
     root: Path, name: str, url: str, pinned: str | None, record: Deployment | None
 ) -> tuple[Word, str | None, str]:
     folder = terraform.folder(root, name) / "run"
-    applied = (terraform.folder(root, name) / "terraform.tfstate").is_file()
+    applied = (terraform.folder(root, name) / terraform.STATE).is_file()
     if applied and terraform.local(root, name) and not processes.held(folder / "lock"):
         port = int(url.rpartition(":")[2])
         # The workers of a killed supervisor go on answering: they are ours, others are not.
@@ -150,7 +171,8 @@ def _answers(
 def _drift(root: Path, name: str) -> tuple[Word, str] | None:
     """Say what Terraform would change although the pinned release runs; None where that is nothing."""
     try:
-        terraform.init(root, name)
+        if terraform.kept_here(root, name):
+            terraform.init(root, name)
         actions = terraform.plan(root, name, lock=False).actions
     except MergelineError as error:
         return "running", f"drift not looked for: {error.args[0]}"

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..errors import Integrity, Usage
 from . import cluster, engine, pins, target_file, terraform
@@ -31,7 +32,8 @@ class Target:
     `provider` is what stands before the module in target.tf, `given` names the inputs that only this target has, taken
     from the variable of its own name. `state` is the file beside target.tf that says where Terraform's state is; `inputs`
     says what terraform.tfvars must hold; `ready` raises what is missing here, `prepare` makes way for an apply,
-    `tidy` removes after it what nobody knows any more.
+    `tidy` removes after it what nobody knows any more. `lost` gives the outputs of what runs though Terraform's state is
+    gone, empty where that is nothing, and `recover` brings such a state back where applying alone would not.
     """
 
     source: str = ""
@@ -47,6 +49,8 @@ class Target:
     ready: Callable[[Path, str], None] = lambda *_: None
     prepare: Callable[[Path, str], None] = lambda *_: None
     tidy: Callable[[Path, str], None] = lambda *_: None
+    lost: Callable[[Path, str], dict[str, Any]] = lambda *_: {}
+    recover: Callable[[Path, str], None] = lambda *_: None
     here: bool = False
     """Whether terraform.tfvars names a port of this machine."""
 
@@ -64,7 +68,7 @@ OF_A_REGISTRY = Image(
 )
 
 TARGETS = {
-    "local": Target(here=True),
+    "local": Target(lost=terraform.supervised, here=True),
     "docker": Target(
         source="kreuzwerker/docker",
         version="4.6.0",
@@ -75,6 +79,9 @@ provider "docker" {}
         image=ANY_IMAGE,
         ready=lambda root, _: engine.need_engine(root),
         prepare=engine.prepare,
+        tidy=engine.keep,
+        lost=engine.lost,
+        recover=engine.recover,
         here=True,
     ),
     "kubernetes": Target(
@@ -93,6 +100,7 @@ provider "docker" {}
         ready=cluster.need_cluster,
         prepare=cluster.prepare,
         tidy=cluster.tidy,
+        lost=cluster.lost,
     ),
     "aws": Target(
         source="hashicorp/aws",

@@ -18,6 +18,7 @@ from . import interrupted, pins
 
 SOURCE = re.compile(r'^\s*source\s*=\s*"\.\./\.\./modules/service/([a-z]+)/?"', re.MULTILINE)
 BACKEND = re.compile(r'^\s*backend\s+"([a-z0-9]+)"', re.MULTILINE)
+STATE = "terraform.tfstate"
 SUPERVISOR = "module.service.terraform_data.service"
 ERRORS: dict[int, type[MergelineError]] = {Conflict.code: Conflict, Integrity.code: Integrity}
 
@@ -46,7 +47,7 @@ def init(root: Path, environment: str) -> None:
     at = folder(root, environment)
     at.mkdir(parents=True, exist_ok=True)
     if kept_here(root, environment):
-        where = [f"-backend-config=path={at / 'terraform.tfstate'}"]
+        where = [f"-backend-config=path={at / STATE}"]
     else:
         files = (root / pins.FOLDER / environment).glob(f"state.{backend(root, environment)}.tfbackend")
         where = [f"-backend-config={file.name}" for file in files]
@@ -67,7 +68,7 @@ def plan(root: Path, environment: str, *, replace: Sequence[str] = (), lock: boo
     finally:
         at.unlink(missing_ok=True)  # it holds values in clear
     outputs = shown.get("planned_values", {}).get("outputs", {})
-    return Planned(actions, {name: out.get("value") for name, out in outputs.items()})
+    return Planned(actions, _values(outputs))
 
 
 def apply(root: Path, environment: str, *, replace: Sequence[str] = (), pin: Path | None = None) -> list[Action]:
@@ -86,21 +87,26 @@ def destroy(root: Path, environment: str) -> None:
 
 
 def outputs(root: Path, environment: str) -> dict[str, Any]:
-    """Give the outputs of the last apply; empty where nothing was applied."""
-    at = folder(root, environment)
-    if kept_here(root, environment) and (at / "terraform.tfstate").is_file():
-        found = json.loads((at / "terraform.tfstate").read_text(encoding="utf-8") or "{}").get("outputs", {})
-    elif (at / "terraform").is_dir():
-        found = json.loads(_say(root, environment, "output", "-json") or "{}")
-    else:
-        found = {}
-    return {name: out.get("value") for name, out in found.items()}
+    """Give the outputs of the last apply; empty where nothing was applied.
+
+    Raises:
+        ToolMissing, DeploymentFailed: the state lies elsewhere, and cannot be read; `init` names the place first.
+    """
+    if not kept_here(root, environment):
+        return _values(json.loads(_say(root, environment, "output", "-json") or "{}"))
+    at = folder(root, environment) / STATE
+    return outputs_in(at.read_text(encoding="utf-8")) if at.is_file() else {}
 
 
-def lost(root: Path, environment: str) -> dict[str, Any]:
-    """Give, where Terraform knows no outputs, those of what runs all the same; empty where that is nothing."""
+def outputs_in(text: str) -> dict[str, Any]:
+    """Give the outputs in the text of a state."""
+    return _values(json.loads(text or "{}").get("outputs", {}))
+
+
+def supervised(root: Path, environment: str) -> dict[str, Any]:
+    """Give the outputs of an environment whose supervisor is there though its state is gone; else nothing."""
     run = folder(root, environment) / "run"
-    found = state.supervisor(run) if local(root, environment) and processes.held(run / "lock") else {}
+    found = state.supervisor(run) if processes.held(run / "lock") else {}
     return {"url": f"http://{found['host']}:{found['port']}", "release_id": found["release"]} if found else {}
 
 
@@ -161,6 +167,10 @@ def dead(root: Path, environment: str) -> list[str]:
     lock = folder(root, environment) / "run" / "lock"
     applied = bool(outputs(root, environment).get("url"))
     return [SUPERVISOR] if applied and local(root, environment) and not processes.held(lock) else []
+
+
+def _values(outputs: dict[str, Any]) -> dict[str, Any]:
+    return {name: out.get("value") for name, out in outputs.items()}
 
 
 def _variables(root: Path, environment: str) -> dict[str, str]:
