@@ -45,7 +45,7 @@ def run(
         command: program and arguments; no shell.
         cwd: where.
         env: added to this process's environment.
-        failure: raised when the program's exit code is not 0, with the line that DVC calls an error, else the last.
+        failure: raised when the program's exit code is not 0, with the line that it calls an error, else the last.
         show: let the program write to this terminal (on standard error) instead.
 
     Raises:
@@ -67,7 +67,7 @@ def run(
     if done.returncode:
         said = [line for line in f"{done.stdout or ''}\n{done.stderr or ''}".splitlines() if line.strip()]
         words = " ".join(str(c) for c in command[:3])
-        why = next((line for line in said if line.startswith("ERROR: ")), said[-1] if said else "").strip()
+        why = next((line for line in said if line.lower().startswith("error: ")), said[-1] if said else "").strip()
         raise failure(f"`{words}` failed with exit code {done.returncode}" + (f": {why}" if why else ""))
     return (done.stdout or "").rstrip()
 

@@ -124,10 +124,12 @@ def look(root: Path, name: str) -> Environment:
 
 
 def _known(root: Path, name: str) -> dict[str, Any]:
-    """Give Terraform's outputs, by a state that another machine may have written."""
-    if not terraform.kept_here(root, name):
+    """Give Terraform's outputs; where another machine has deployed, this one has not been told yet where the state is."""
+    try:
+        return terraform.outputs(root, name)
+    except DeploymentFailed:
         terraform.init(root, name)
-    return terraform.outputs(root, name)
+        return terraform.outputs(root, name)
 
 
 def _unknown(root: Path, name: str, reason: MergelineError) -> Environment:
@@ -171,8 +173,7 @@ def _answers(
 def _drift(root: Path, name: str) -> tuple[Word, str] | None:
     """Say what Terraform would change although the pinned release runs; None where that is nothing."""
     try:
-        if terraform.kept_here(root, name):
-            terraform.init(root, name)
+        terraform.init(root, name)
         actions = terraform.plan(root, name, lock=False).actions
     except MergelineError as error:
         return "running", f"drift not looked for: {error.args[0]}"

@@ -51,7 +51,7 @@ def init(root: Path, environment: str) -> None:
     else:
         files = (root / pins.FOLDER / environment).glob(f"state.{backend(root, environment)}.tfbackend")
         where = [f"-backend-config={file.name}" for file in files]
-    _say(root, environment, "init", "-input=false", "-no-color", "-reconfigure", *where)
+    _say(root, environment, "init", "-input=false", "-reconfigure", *where)
 
 
 def plan(root: Path, environment: str, *, replace: Sequence[str] = (), lock: bool = True) -> Planned:
@@ -164,9 +164,9 @@ def resources(root: Path, environment: str) -> str:
 
 def dead(root: Path, environment: str) -> list[str]:
     """Name the resource to replace when Terraform believes in a supervisor that has died."""
-    lock = folder(root, environment) / "run" / "lock"
-    applied = bool(outputs(root, environment).get("url"))
-    return [SUPERVISOR] if applied and local(root, environment) and not processes.held(lock) else []
+    if not local(root, environment) or processes.held(folder(root, environment) / "run" / "lock"):
+        return []
+    return [SUPERVISOR] if outputs(root, environment).get("url") else []
 
 
 def _values(outputs: dict[str, Any]) -> dict[str, Any]:
@@ -192,7 +192,7 @@ def _variables(root: Path, environment: str) -> dict[str, str]:
 
 def _say(root: Path, environment: str, *arguments: str) -> str:
     """Give what Terraform prints. Raises ToolMissing, DeploymentFailed."""
-    command = ["terraform", f"-chdir={root / pins.FOLDER / environment}", *arguments]
+    command = ["terraform", f"-chdir={root / pins.FOLDER / environment}", *arguments, "-no-color"]
     return repo.run(command, root, env=_variables(root, environment), failure=DeploymentFailed)
 
 
