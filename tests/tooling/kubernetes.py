@@ -3,7 +3,6 @@
 import json
 import secrets
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -15,6 +14,7 @@ from tests.tooling.docker import Docker, Unavailable, install
 from tests.tooling.kubernetes_build import HOME, PAUSE_IMAGE, pause, programs
 from tests.tooling.node import PLUGINS, Node, node
 from tools.need import Missing
+from tools.ports import free_ports
 
 FOLDER = HOME / "run"
 PACKAGES = {
@@ -131,7 +131,7 @@ def _control_plane(it: Node, found: Path, docker: Docker) -> Cluster:
         ["rsa", "-in", "accounts.key", "-pubout", "-out", "accounts.pub"],
     ):
         subprocess.run(["openssl", *command], cwd=keys, capture_output=True, check=True)
-    store, peer, port = _free_ports(3)
+    store, peer, port = free_ports(3)
     url, peers = f"http://127.0.0.1:{store}", f"http://127.0.0.1:{peer}"
     listens = ["--listen-client-urls", url, "--advertise-client-urls", url, "--listen-peer-urls", peers]
     alone = ["--initial-advertise-peer-urls", peers, "--initial-cluster", f"default={peers}"]
@@ -181,14 +181,3 @@ def _tells(it: Cluster, *arguments: str) -> str:
 
 def _says(it: Cluster, value: str, name: str, path: str) -> bool:
     return _tells(it, "get", name, "-o", f"jsonpath={path}") == value
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()

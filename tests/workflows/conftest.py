@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import sysconfig
@@ -18,6 +17,7 @@ from tests.tools import without
 from tests.workflows.hosted import Hosted, git, write
 from tests.workflows.runner import STUBS
 from tools.need import Missing
+from tools.ports import free_ports
 
 Make = Callable[[dict[str, str] | Path], tuple[GitHubAPI, Path]]
 REPOSITORY = "octo/flight-delays"
@@ -87,11 +87,8 @@ def settle(project: Path) -> dict[str, int]:
     """Let each environment of a project listen on a port that is free now, and watch a release for seconds only."""
     gates = project / "gates.yaml"
     gates.write_text(gates.read_text().replace("watch_minutes: 10", "watch_minutes: 0.05"))
-    ports = {}
-    for name in ("staging", "production"):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            ports[name] = int(free.getsockname()[1])
+    ports = dict(zip(("staging", "production"), free_ports(2), strict=True))
+    for name in ports:
         values = project / "infra" / "environments" / name / "terraform.tfvars"
         port = next(line for line in values.read_text().splitlines() if line.startswith("port"))
         values.write_text(values.read_text().replace(port, f"port = {ports[name]}"))

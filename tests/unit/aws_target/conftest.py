@@ -17,6 +17,7 @@ from tests.tooling import provider
 from tests.tools import need, until, without
 from tests.unit.project import NAME, Project
 from tools.need import Missing
+from tools.ports import free_port
 
 REGION = "eu-central-1"
 BUCKET = "states"
@@ -48,12 +49,6 @@ class Cloud:
         """Name the actions so far with their services, as policies do."""
         found = [line.partition(":") for line in self.log.read_text().splitlines() if ACTION.fullmatch(line)]
         return [f"{CALLED.get(service, service)}:{action}" for service, _, action in found]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _answers(port: int) -> bool:

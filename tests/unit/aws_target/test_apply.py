@@ -11,8 +11,9 @@ import pytest
 from mergeline.errors import Conflict, Usage
 from mergeline.release import build, promotion, retarget, targets, terraform
 from tests.tools import need
-from tests.unit.aws_target.conftest import BUCKET, STAGING, STATE, Cloud, free_port, write
+from tests.unit.aws_target.conftest import BUCKET, STAGING, STATE, Cloud, write
 from tests.unit.project import NAME, Project
+from tools.ports import free_port
 
 pytestmark = pytest.mark.slow
 

@@ -18,10 +18,10 @@ from mergeline.release import build
 from tests.tooling import compose
 from tests.tooling.docker import Docker, Unavailable
 from tests.tools import without
-from tests.unit.docker_target.conftest import free_port
 from tests.unit.docker_target.staging import docker
 from tests.unit.project import NAME, Project
 from tools.need import Missing
+from tools.ports import free_port
 
 __all__ = ["docker"]
 

@@ -17,6 +17,7 @@ from mergeline.serve import gateway
 from mergeline.serve.gateway import Gateway, Slot
 from tests.tools import need
 from tests.unit.project import TEMPLATE
+from tools.ports import free_port
 
 CONFIGURATION = TEMPLATE / "infra/modules/service/docker/haproxy.cfg.tftpl"
 NODE = "g1"
@@ -157,12 +158,6 @@ def rendered(slots: int, pinned: bool) -> str:
         elif shown:
             lines.append(line.replace("$${", "${").replace("slot 1-${slots}", f"slot 1-{slots}"))
     return "\n".join(lines) + "\n"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

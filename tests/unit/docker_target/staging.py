@@ -14,9 +14,9 @@ from mergeline.release.manifest import Release
 from tests.tooling import provider
 from tests.tooling.docker import Docker, Unavailable, base_image, engine
 from tests.tools import need, without
-from tests.unit.docker_target.conftest import free_port
 from tests.unit.project import NAME, TEMPLATE, Project
 from tools.need import Missing
+from tools.ports import free_port
 
 GATEWAY = f"{NAME}-staging-gateway"
 

@@ -1,5 +1,4 @@
 import json
-import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from mergeline.serve import local
 from tests.local_forge.api import GitHubAPI, running
 from tests.tools import need
 from tests.unit.project import NAME, Project
+from tools.ports import free_port
 
 
 def release(project: Project, seed: int) -> Release:
@@ -40,9 +40,7 @@ def break_answers(project: Project) -> Release:
 @pytest.fixture
 def port() -> int:
     """A port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture

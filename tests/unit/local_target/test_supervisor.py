@@ -18,6 +18,7 @@ from mergeline import processes, state
 from mergeline.errors import Conflict, DeploymentFailed, Integrity
 from mergeline.serve import local
 from tests.tools import until
+from tools.ports import free_port
 
 pytestmark = pytest.mark.slow
 
@@ -26,9 +27,7 @@ A, B = "a" * 64, "b" * 64
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ import msgspec
 
 from mergeline import bundle as bundles
 from tests.unit.serve.servers import SOURCE
+from tools.ports import free_port
 
 NAMED = ("--name", "made", "--environment", "dev")
 
@@ -21,9 +21,7 @@ class Local:
     def __init__(self, state: Path) -> None:
         self.store = state / "mergeline" / "made" / "bundles"
         self._env = {**os.environ, "MERGELINE_STATE": str(state), "PYTHONPATH": str(SOURCE)}
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        self.port = free_port()
 
     def call(self, verb: str, *options: str, spec: object = None) -> None:
         """Run `python -m mergeline.serve.local VERB`."""

@@ -3,7 +3,6 @@
 import os
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,14 +16,9 @@ from mergeline.errors import Conflict
 from mergeline.serve import command
 from mergeline.serve.command import listen
 from tests.unit.serve.servers import SOURCE
+from tools.ports import free_port
 
 TRAINING = {"sklearn", "pandas", "polars", "mlflow", "dvc", "skl2onnx", "onnx", "scipy", "pyarrow", "pandera"}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.mark.parametrize("module", ["mergeline.serve.worker", "mergeline.serve.command"])
