@@ -107,7 +107,10 @@ def look(root: Path, name: str) -> Environment:
     if word == "dead" and pinned is None and not known.get("release_id") and not targets.of(root, name).here:
         word, detail = "no release", ""  # nothing there that could say so
     if lost and word in ("running", "pending"):
-        word, detail = "drifted", f"it runs, and Terraform's state is gone: `model reconcile {name}` takes it over"
+        word, detail = (
+            "drifted",
+            f"it runs, and Terraform's state is not here: where it is lost, `model reconcile {name}` takes it over",
+        )
     elif word == "running" and (found := _drift(root, name)):
         word, detail = found
     return Environment(
