@@ -1,10 +1,14 @@
+import os
+from functools import partial
+from threading import Barrier
+
 import numpy as np
 import pytest
 
 from mergeline.errors import DegenerateRows
 from mergeline.metrics import measure
 from mergeline.metrics.summed import mean
-from mergeline.statistics import Estimate, Influence, bootstrap, codes, difference, estimate
+from mergeline.statistics import Estimate, Floats, Influence, bootstrap, codes, difference, estimate
 
 
 @pytest.fixture
@@ -166,6 +170,23 @@ def test_a_metric_without_influence_values_is_judged_by_drawing_groups(rng: np.r
 
     assert drawn.value == losses.mean()
     assert drawn.standard_error == pytest.approx(estimate(mean(losses), days).standard_error, rel=0.1)
+
+
+def test_draws_are_measured_side_by_side_and_give_what_one_after_the_other_gives(
+    monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator
+) -> None:
+    days, losses = np.repeat(np.arange(80), 10), rng.normal(0, 1, 800)
+    two = Barrier(2)
+
+    def average(weights: Floats, *, together: bool) -> float:
+        if together and np.ptp(weights):
+            two.wait(20)
+        return float(np.average(losses, weights=weights))
+
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    alone = bootstrap(partial(average, together=False), days, seed=7)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    assert bootstrap(partial(average, together=True), days, seed=7) == alone
 
 
 def test_drawing_needs_two_groups_and_values() -> None:

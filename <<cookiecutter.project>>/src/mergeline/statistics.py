@@ -10,7 +10,9 @@ a time and does not underestimate where groups are few (CV3 of MacKinnon, Nielse
 for the degrees of freedom of a sum of two variances. `metrics` has the influence values and their sources.
 """
 
+import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -177,7 +179,8 @@ def bootstrap(of: Callable[[Floats], float], groups: Ints, seed: int, times: int
     """Estimate what has no influence values by drawing groups with replacement (Field & Welsh 2007).
 
     Args:
-        of: gives the value from row weights, shape (n,); 1 for every row is the value itself.
+        of: gives the value from row weights, shape (n,); 1 for every row is the value itself. Several threads call it at
+            once: numpy works beside itself.
         groups: see `estimate`.
         seed: of the draws.
         times: how many draws.
@@ -189,7 +192,8 @@ def bootstrap(of: Callable[[Floats], float], groups: Ints, seed: int, times: int
     if count < 2:
         raise DegenerateRows(f"an interval needs at least two groups of rows, got {count}")
     draws = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), times).astype(np.float64)
-    values = np.array([of(draw[groups]) for draw in draws])
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        values = np.array(list(pool.map(lambda draw: of(draw[groups]), draws)))
     values = values[np.isfinite(values)]
     if len(values) < times / 2:
         raise DegenerateRows(f"{times - len(values)} of {times} draws of groups give no finite value")

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,15 +11,12 @@ from mergeline.compare import gates, judge, own_metrics
 from mergeline.compare.judge import Names, Unit
 from mergeline.config import Gates
 from mergeline.errors import BadSettings
+from tools.bake import TEMPLATE
 
-GATES = config.parse("primary: cost\nmetrics: {cost: {matters: 0.01, better: lower}}", Gates, "gates.yaml")
-COST = """
-import numpy as np
-
-def cost(labels, scores, weights):
-    called = scores >= 0.5
-    return float(np.average(5.0 * (labels & ~called) + (called & (labels == 0)), weights=weights))
-"""
+PAGE = (TEMPLATE / "<<cookiecutter.project>>/docs/gates.md").read_text().partition("## A metric of your own")[2]
+"""What the page says of it, code and all."""
+COST, RULES = (re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)[0] for language in ("python", "yaml"))
+GATES = config.parse(f"primary: cost\n{RULES}", Gates, "gates.yaml")
 
 MakeBundle = Callable[..., Bundle]
 
