@@ -1,5 +1,7 @@
 """What is pinned against what runs: a plan sees no dead or foreign process, an answer does not show drift."""
 
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -72,8 +74,9 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def run(root: Path) -> Status:
-    """Look at every environment."""
-    return Status(environments=[look(root, name) for name in pins.environments(root)])
+    """Look at every environment, all at once: most of the time is waiting for Terraform."""
+    with ThreadPoolExecutor() as pool:
+        return Status(environments=list(pool.map(partial(look, root), pins.environments(root))))
 
 
 def look(root: Path, name: str) -> Environment:
@@ -177,7 +180,7 @@ def _drift(root: Path, name: str) -> tuple[Word, str] | None:
     """Say what Terraform would change although the pinned release runs; None where that is nothing."""
     try:
         terraform.init(root, name)
-        actions = terraform.plan(root, name, lock=False).actions
+        actions = terraform.drift(root, name)
     except MergelineError as error:
         return "running", f"drift not looked for: {error.args[0]}"
     if not actions:

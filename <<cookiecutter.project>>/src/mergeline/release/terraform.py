@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Lock
 from typing import Annotated, Any
 
 import msgspec
@@ -20,6 +21,8 @@ SOURCE = re.compile(r'^\s*source\s*=\s*"\.\./\.\./modules/service/([a-z]+)/?"', 
 BACKEND = re.compile(r'^\s*backend\s+"([a-z0-9]+)"', re.MULTILINE)
 STATE = "terraform.tfstate"
 SUPERVISOR = "module.service.terraform_data.service"
+PREPARING = Lock()
+"""Two that download providers at once into one cache (TF_PLUGIN_CACHE_DIR) may break it."""
 ERRORS: dict[int, type[MergelineError]] = {Conflict.code: Conflict, Integrity.code: Integrity}
 
 
@@ -43,7 +46,7 @@ def folder(root: Path, environment: str) -> Path:
 
 
 def init(root: Path, environment: str) -> None:
-    """Prepare the environment's folder. Raises ToolMissing, DeploymentFailed."""
+    """Prepare the environment's folder, one at a time. Raises ToolMissing, DeploymentFailed."""
     at = folder(root, environment)
     at.mkdir(parents=True, exist_ok=True)
     if kept_here(root, environment):
@@ -51,7 +54,8 @@ def init(root: Path, environment: str) -> None:
     else:
         files = (root / pins.FOLDER / environment).glob(f"state.{backend(root, environment)}.tfbackend")
         where = [f"-backend-config={file.name}" for file in files]
-    _say(root, environment, "init", "-input=false", "-reconfigure", *where)
+    with PREPARING:
+        _say(root, environment, "init", "-input=false", "-reconfigure", *where)
 
 
 def plan(root: Path, environment: str, *, replace: Sequence[str] = (), lock: bool = True) -> Planned:
@@ -69,6 +73,11 @@ def plan(root: Path, environment: str, *, replace: Sequence[str] = (), lock: boo
         at.unlink(missing_ok=True)  # it holds values in clear
     outputs = shown.get("planned_values", {}).get("outputs", {})
     return Planned(actions, _values(outputs))
+
+
+def drift(root: Path, environment: str) -> list[Action]:
+    """Give what an apply would do, in no deployment's way. Raises ToolMissing, DeploymentFailed."""
+    return _actions(_run(root, environment, "plan", "-lock=false"), "planned_change")
 
 
 def apply(root: Path, environment: str, *, replace: Sequence[str] = (), pin: Path | None = None) -> list[Action]:
